@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/gofrs/flock"
 )
@@ -21,6 +22,7 @@ const (
 type storeLock struct {
 	dir  string
 	lock *flock.Flock
+	free func() error // unlocks, the first time only
 }
 
 // lockStore makes the folder and locks it.
@@ -29,6 +31,7 @@ func lockStore(dir string) (*storeLock, error) {
 		return nil, fmt.Errorf("nats.store_dir (FAULTWIRE_NATS_STORE_DIR): %w", err)
 	}
 	l := &storeLock{dir: dir, lock: flock.New(filepath.Join(dir, lockName))}
+	l.free = sync.OnceValue(l.unlock)
 	ok, err := l.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("nats.store_dir (FAULTWIRE_NATS_STORE_DIR): lock %s: %w", dir, err)
@@ -53,9 +56,13 @@ func (l *storeLock) holder() string {
 	return "unknown"
 }
 
-// release frees the folder. The lock file stays: removing it would let two
-// processes lock two files of the same name.
-func (l *storeLock) release() error {
+// release frees the folder; a second call does nothing, since somebody else may
+// have the lock by then.
+func (l *storeLock) release() error { return l.free() }
+
+// unlock leaves the lock file: removing it would let two processes lock two
+// files of the same name.
+func (l *storeLock) unlock() error {
 	_ = os.Remove(filepath.Join(l.dir, pidName)) // only a hint for messages
 	if err := l.lock.Unlock(); err != nil {
 		return fmt.Errorf("unlock %s: %w", l.dir, err)

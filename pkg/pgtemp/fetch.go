@@ -71,6 +71,9 @@ func usesMusl() bool {
 // can't fetch without starting a server, refuses root and takes no context.
 func download(ctx context.Context, cfg Config, who *account, major int) (installation, error) {
 	unavailable := func(cause error) (installation, error) {
+		if ctx.Err() != nil {
+			return installation{}, fmt.Errorf("get PostgreSQL %d: %w", major, context.Cause(ctx))
+		}
 		return installation{}, &UnavailableError{Cause: cause, Run: installCommand(cfg.Major)}
 	}
 	version, ok := release(major)

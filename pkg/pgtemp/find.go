@@ -29,6 +29,9 @@ func locate(ctx context.Context, cfg Config, who *account) (installation, error)
 	if found, ok := newest(installed(ctx, who), cfg.Major); ok {
 		return found, nil
 	}
+	if ctx.Err() != nil { // the search just ended early
+		return installation{}, fmt.Errorf("look for PostgreSQL: %w", context.Cause(ctx))
+	}
 	major := cfg.Major
 	if major == 0 {
 		major = DownloadMajor

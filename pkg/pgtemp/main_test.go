@@ -1,9 +1,38 @@
 package pgtemp
 
 import (
+	"context"
+	"fmt"
+	"io"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// childVariable makes the test binary start a server, say where, and stop it
+// when its input ends: tests kill it, or run it as another user.
+const childVariable = "FAULTWIRE_PGTEMP_CHILD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		if err := child(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func child() error {
+	s, err := Start(context.Background(), Config{})
+	if err != nil {
+		return err
+	}
+	fmt.Println(s.Port(), s.dir)
+	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+		return err
+	}
+	return s.Close()
+}

@@ -8,10 +8,13 @@ import (
 )
 
 // installCommand is the one command that installs a PostgreSQL server on this
-// machine.
+// machine, of the major version asked for where packages are named by it.
 func installCommand(major int) string {
+	suffix := "" // the distribution's own choice
 	if major == 0 {
 		major = DownloadMajor
+	} else {
+		suffix = strconv.Itoa(major)
 	}
 	switch runtime.GOOS {
 	case "darwin":
@@ -24,9 +27,9 @@ func installCommand(major int) string {
 		sudo = ""
 	}
 	for _, manager := range []struct{ program, command string }{
-		{"apt-get", "apt-get install -y postgresql"},
+		{"apt-get", "apt-get install -y " + dashed("postgresql", suffix)},
 		{"dnf", "dnf install -y postgresql-server"},
-		{"apk", "apk add postgresql"},
+		{"apk", "apk add postgresql" + suffix},
 		{"pacman", "pacman -S --noconfirm postgresql"},
 		{"zypper", "zypper install -y postgresql-server"},
 	} {
@@ -34,5 +37,12 @@ func installCommand(major int) string {
 			return sudo + manager.command
 		}
 	}
-	return sudo + "apt-get install -y postgresql"
+	return sudo + "apt-get install -y " + dashed("postgresql", suffix)
+}
+
+func dashed(name, suffix string) string {
+	if suffix == "" {
+		return name
+	}
+	return name + "-" + suffix
 }
