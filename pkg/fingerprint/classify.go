@@ -10,10 +10,9 @@ func classify(e Error, template string) rule {
 	var buf [maxTemplate]byte
 	lower := string(asciiLower(buf[:0], template))
 	exception := exceptionName(e.Class)
-	code := strings.TrimSpace(e.Code)
 	pairs := pairsOf(lower)
 	for i := range rules {
-		if rules[i].applies(exception, code) && wordsOf[i].in(lower, &pairs) {
+		if rules[i].applies(exception, e.Code) && wordsOf[i].in(lower, &pairs) {
 			return rules[i]
 		}
 	}

@@ -12,7 +12,8 @@ const Rules = "f1"
 
 // Limits of what is read and what is made, in bytes.
 const (
-	maxInput    = 32 << 10 // of Error.Message and of Error.Traceback
+	maxInput    = 32 << 10 // of Error.Message
+	maxName     = 256      // of Error.Class, Code and Provider
 	maxTemplate = 400
 	maxText     = 2000
 	maxTitle    = 80
@@ -53,6 +54,7 @@ type Kind struct {
 
 // Of returns the kind of e. It never fails: bytes of any sort have a kind.
 func Of(e Error) Kind {
+	e.Class, e.Code, e.Provider = name(e.Class), name(e.Code), name(e.Provider)
 	text, template := read(e)
 	r := classify(e, template)
 	k := Kind{
@@ -71,6 +73,9 @@ func Of(e Error) Kind {
 	}
 	return k
 }
+
+// name returns a short field without the spaces around it.
+func name(s string) string { return strings.TrimSpace(clip(s, maxName)) }
 
 // read returns the innermost message and its template.
 func read(e Error) (text, template string) {

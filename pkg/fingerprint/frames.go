@@ -86,6 +86,6 @@ func lastFrames(traceback string) (names []string, last string) {
 
 // exceptionName returns the exception's name without its module.
 func exceptionName(class string) string {
-	class = identifier(strings.TrimSpace(class))
+	class = identifier(class)
 	return class[strings.LastIndexByte(class, '.')+1:]
 }

@@ -50,7 +50,7 @@ func identity(e Error, r rule, template string) string {
 	}
 	if thin && len(r.words) == 0 {
 		exception = tellingException(e)
-		code = clip(strings.TrimSpace(e.Code), 40)
+		code = e.Code
 	}
 	for _, part := range []string{string(r.class), provider, exception, code} {
 		fold = append(append(fold, 0), part...)
@@ -76,7 +76,7 @@ var sameProvider = map[string]string{
 }
 
 func providerName(p string) string {
-	p = string(asciiLower(nil, strings.TrimSpace(clip(p, 64))))
+	p = string(asciiLower(nil, p))
 	if name, ok := sameProvider[p]; ok {
 		return name
 	}
