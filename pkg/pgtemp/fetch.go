@@ -80,34 +80,42 @@ func download(ctx context.Context, cfg Config, who *account, major int) (install
 	if !ok {
 		return unavailable(fmt.Errorf("PostgreSQL %d is neither installed nor among the versions for download (14 to 18)", major))
 	}
-	cache, err := cacheDir(cfg, who)
+	cache, err := cacheDir(cfg)
 	if err != nil {
 		return installation{}, err
 	}
 	name := version + "-" + platform(runtime.GOOS, runtime.GOARCH, usesMusl())
-	final := filepath.Join(cache, name)
-
+	bin := filepath.Join(cache, name, "bin")
+	if found, err := inspect(ctx, bin); err == nil { // also in a cache that is another user's
+		return found, nil
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return unavailable(fmt.Errorf("PostgreSQL isn't installed, and its download has no place: %w", err))
+	}
+	if err := who.reach(cache); err != nil {
+		return installation{}, err
+	}
 	lock := flock.New(filepath.Join(cache, name+".lock"))
 	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
 		return unavailable(fmt.Errorf("wait for another download into %s: %w", cache, err))
 	}
 	defer func() { _ = lock.Unlock() }()
 
-	if found, err := inspect(ctx, filepath.Join(final, "bin")); err == nil {
+	if found, err := inspect(ctx, bin); err == nil {
 		return found, nil
 	}
 	if err := fetchInto(ctx, cfg, cache, name, version); err != nil {
 		return unavailable(fmt.Errorf("PostgreSQL isn't installed, and its download failed: %w", err))
 	}
-	found, err := inspect(ctx, filepath.Join(final, "bin"))
+	found, err := inspect(ctx, bin)
 	if err != nil {
 		return unavailable(fmt.Errorf("the downloaded PostgreSQL doesn't run here: %w", err))
 	}
 	return found, nil
 }
 
-// cacheDir returns the cache folder, made and open to the server's account.
-func cacheDir(cfg Config, who *account) (string, error) {
+// cacheDir returns the cache folder, which need not exist yet.
+func cacheDir(cfg Config) (string, error) {
 	dir := cfg.CacheDir
 	if dir == "" {
 		var err error
@@ -119,10 +127,7 @@ func cacheDir(cfg Config, who *account) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find the cache folder: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("make the cache folder: %w", err)
-	}
-	return dir, who.reach(dir)
+	return dir, nil
 }
 
 // fetchInto brings cache/name into being. The caller holds the lock of name.
@@ -147,11 +152,12 @@ func fetchInto(ctx context.Context, cfg Config, cache, name, version string) err
 	source := fmt.Sprintf("%s/io/zonky/test/postgres/%s/%s/%s-%s.jar",
 		strings.TrimSuffix(repository, "/"), artifact, version, artifact, version)
 	jar := filepath.Join(partial, "binaries.jar")
-	cfg.log("downloading PostgreSQL %s (15 MB) from %s into %s", version, host(repository), cache)
+	shown := strings.TrimSuffix(version, ".0") // zonky's third number is its own
+	cfg.log("downloading PostgreSQL %s (15 MB) from %s into %s", shown, host(repository), cache)
 	if err := fetchFile(ctx, source, jar); err != nil {
 		return err
 	}
-	cfg.log("unpacking PostgreSQL %s", version)
+	cfg.log("unpacking PostgreSQL %s", shown)
 	tree := filepath.Join(partial, "tree")
 	if err := unpackJar(ctx, jar, tree); err != nil {
 		return err

@@ -23,7 +23,11 @@ import (
 func startChild(t *testing.T, binary string, cred *syscall.Credential) (cmd *exec.Cmd, stdin io.Closer, port int, dir string) {
 	t.Helper()
 	cmd = exec.Command(binary)
-	cmd.Env = append(os.Environ(), childVariable+"=1")
+	cache, err := DefaultCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append(os.Environ(), childVariable+"=1", cacheVariable+"="+cache)
 	cmd.Dir = "/"
 	var errText strings.Builder
 	cmd.Stderr = &errText
@@ -122,6 +126,7 @@ func TestServerOfAPlainUser(t *testing.T) {
 		}
 		return
 	}
+	startServer(t, Config{}) // fills the cache where nothing is installed
 	binary := filepath.Join(openDir(t), "pgtemp.test")
 	copyProgram(t, self(t), binary)
 	cmd, stdin, port, dir := startChild(t, binary, &syscall.Credential{Uid: 65534, Gid: 65534, Groups: []uint32{}})

@@ -12,7 +12,10 @@ import (
 
 // childVariable makes the test binary start a server, say where, and stop it
 // when its input ends: tests kill it, or run it as another user.
-const childVariable = "FAULTWIRE_PGTEMP_CHILD"
+const (
+	childVariable = "FAULTWIRE_PGTEMP_CHILD"
+	cacheVariable = "FAULTWIRE_PGTEMP_CACHE"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
@@ -26,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 func child() error {
-	s, err := Start(context.Background(), Config{})
+	s, err := Start(context.Background(), Config{CacheDir: os.Getenv(cacheVariable)})
 	if err != nil {
 		return err
 	}

@@ -42,40 +42,61 @@ func (r Row) Failed() bool { return r.failed }
 
 // ParseRow reads what row_to_json printed. The bytes are kept, not copied.
 func ParseRow(row []byte) (Row, error) {
-	var c struct {
-		RequestID           *string         `json:"request_id"`
-		Status              *string         `json:"status"`
-		StartTime           *string         `json:"startTime"`
-		EndTime             *string         `json:"endTime"`
-		CompletionStartTime *string         `json:"completionStartTime"`
-		Metadata            json.RawMessage `json:"metadata"`
+	columns, err := columnsOf(row)
+	if err != nil {
+		return Row{}, err
 	}
-	if err := json.Unmarshal(row, &c); err != nil {
-		return Row{}, fmt.Errorf("%w: %w", ErrNotARow, err)
-	}
-	if c.RequestID == nil || c.StartTime == nil || c.EndTime == nil {
-		return Row{}, fmt.Errorf("%w: request_id, startTime or endTime is missing", ErrNotARow)
-	}
-	r := Row{JSON: row, RequestID: *c.RequestID}
-	for _, t := range []struct {
-		text *string
-		into *time.Time
-	}{{c.StartTime, &r.StartTime}, {c.EndTime, &r.EndTime}, {c.CompletionStartTime, &r.CompletionStartTime}} {
-		if t.text == nil {
-			continue
-		}
-		var err error
-		if *t.into, err = time.Parse(timeLayout, *t.text); err != nil {
-			return Row{}, fmt.Errorf("%w: %w", ErrNotARow, err)
+	value := map[string]json.RawMessage{} // NULL as nil
+	for _, c := range columns {
+		if v := row[c.from:c.to]; !bytes.Equal(v, []byte("null")) {
+			value[c.name] = v
 		}
 	}
-	if c.Status != nil {
-		r.Status = *c.Status
-		r.failed = r.Status != "success"
-	} else {
-		r.failed = metadataStatus(c.Metadata) == "failure"
+	r := Row{JSON: row}
+	if r.RequestID, err = textOf(value, "request_id"); err != nil {
+		return Row{}, err
 	}
-	return r, nil
+	if r.StartTime, err = timeOf(value, columnStart); err != nil {
+		return Row{}, err
+	}
+	if r.EndTime, err = timeOf(value, columnEnd); err != nil {
+		return Row{}, err
+	}
+	if value[columnCompletion] != nil {
+		if r.CompletionStartTime, err = timeOf(value, columnCompletion); err != nil {
+			return Row{}, err
+		}
+	}
+	if value["status"] == nil {
+		r.failed = metadataStatus(value["metadata"]) == "failure"
+		return r, nil
+	}
+	r.Status, err = textOf(value, "status")
+	r.failed = r.Status != "success"
+	return r, err
+}
+
+func textOf(value map[string]json.RawMessage, name string) (string, error) {
+	if value[name] == nil {
+		return "", fmt.Errorf("%w: %s is missing", ErrNotARow, name)
+	}
+	var text string
+	if err := json.Unmarshal(value[name], &text); err != nil {
+		return "", fmt.Errorf("%w: %s: %w", ErrNotARow, name, err)
+	}
+	return text, nil
+}
+
+func timeOf(value map[string]json.RawMessage, name string) (time.Time, error) {
+	text, err := textOf(value, name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, err := time.Parse(timeLayout, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%w: %s: %w", ErrNotARow, name, err)
+	}
+	return t, nil
 }
 
 // metadataStatus reads metadata.status, also from metadata that is a string
