@@ -24,6 +24,7 @@ const (
 	retryFirst     = 50 * time.Millisecond
 	retryMost      = time.Second
 	goneFor        = 10 * time.Second
+	openTimeout    = 5 * time.Second
 )
 
 // cursor reads a stream in order from next on, through a consumer of its own that
@@ -65,11 +66,30 @@ func (c *cursor) open(ctx context.Context) error {
 			drained = true
 		}
 	}
+	if conn := c.js.Conn(); !conn.IsConnected() && !conn.IsClosed() {
+		return errReconnected
+	}
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	answered, broken := make(chan struct{}), make(chan bool, 1)
+	go func() { // a request on a connection that broke gets no answer
+		select {
+		case <-c.changes:
+			cancel()
+			broken <- true
+		case <-answered:
+			broken <- false
+		}
+	}()
 	consumer, err := c.js.CreateConsumer(ctx, c.stream, jetstream.ConsumerConfig{
 		FilterSubject: c.filter, HeadersOnly: c.headersOnly,
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.next,
 		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: cursorInactive,
 	})
+	close(answered)
+	if <-broken {
+		return errReconnected
+	}
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", c.stream, err)
 	}
