@@ -81,7 +81,7 @@ func fields() []field {
 		{path: "postgres.url", at: func(s *Settings) any { return &s.Postgres.URL }, byDefault: "DATABASE_URL", help: "LiteLLM's database, postgres://user:password@host:5432/database; Prisma's form works"},
 		{path: "postgres.host", at: func(s *Settings) any { return &s.Postgres.Host }, help: "instead of a URL: host name, address, or the folder of a Unix socket"},
 		{path: "postgres.port", at: func(s *Settings) any { return &s.Postgres.Port }, byDefault: "5432", help: "its port"},
-		{path: "postgres.user", at: func(s *Settings) any { return &s.Postgres.User }, help: "a role that may replicate, see docs/operations.md"},
+		{path: "postgres.user", at: func(s *Settings) any { return &s.Postgres.User }, help: "a role with REPLICATION and SELECT on LiteLLM's tables"},
 		{path: "postgres.password", at: func(s *Settings) any { return &s.Postgres.Password }, byDefault: "PGPASSWORD, ~/.pgpass", help: "any characters, nothing to escape (in a URL: percent-encoded)"},
 		{path: "postgres.password_file", at: func(s *Settings) any { return &s.Postgres.PasswordFile }, kind: "path", help: "file that holds the password, instead of postgres.password"},
 		{path: "postgres.database", at: func(s *Settings) any { return &s.Postgres.Database }, help: "name of the database"},
