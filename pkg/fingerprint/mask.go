@@ -227,8 +227,9 @@ func (m *masker) url(limit int) int {
 		return 0
 	}
 	for i < limit && m.s[i] > ' ' && strings.IndexByte("\"'`<>)]}", m.s[i]) < 0 {
-		i++
+		i += max(1, redaction(m.s[i:]))
 	}
+	i = min(i, limit)
 	for strings.IndexByte(".,;:!?", m.s[i-1]) >= 0 {
 		i--
 	}

@@ -168,6 +168,25 @@ func TestMeaning(t *testing.T) {
 	}
 }
 
+// TestRedaction: a secret and the marker left in its place are one kind.
+func TestRedaction(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ text, secret, marker string }{
+		{"Incorrect API key provided: %s. You can find your API key at https://platform.openai.com/account/api-keys.", "sk-Eq2Jrvr2wYtZhASBSQ0BGftPy26FnwIp", "[redacted:key]"},
+		{"the upstream refused %s as a key", "sk-Eq2Jrvr2wYtZhASBSQ0BGftPy26FnwIp", "[redacted:key]"},
+		{"the upstream refused '%s' as a key", "sk-Eq2Jrvr2wYtZhASBSQ0BGftPy26FnwIp", "[redacted:key]"},
+		{"LiteLLM Virtual Key expected. Received=%s, expected to start with 'sk-'.", "Bearer-0fd7b6cf643bb69b128b990b", "[redacted:token]"},
+		{"Client error '400 Bad Request' for url 'https://generativelanguage.googleapis.com/v1beta/models/x:generateContent?key=%s'", "AIzaSyD-9tSrke72PouQMnMX-a7eZSW0jkFMBWY", "[redacted:key]"},
+		{"could not reach https://admin:%s@llm.corp.internal/v1 in time", "hunter2", "[redacted:password]"},
+	} {
+		plain := Of(Error{Message: fmt.Sprintf(tt.text, tt.secret)})
+		redacted := Of(Error{Message: fmt.Sprintf(tt.text, tt.marker)})
+		if plain.ID != redacted.ID {
+			t.Errorf("two kinds:\n%q\n%q", plain.Template, redacted.Template)
+		}
+	}
+}
+
 // TestWhatJoins: provider, exception and code join the id where the text alone
 // would merge causes, and only there.
 func TestWhatJoins(t *testing.T) {

@@ -124,6 +124,11 @@ func quotedList(s string, i int) int {
 
 // bracket takes a list or an object of values as one slot; brackets around words stay.
 func (m *masker) bracket(c byte) {
+	if n := redaction(m.s[m.i:]); n > 0 {
+		m.slot(slotKey)
+		m.i += n
+		return
+	}
 	rest := strings.TrimLeft(m.s[m.i+1:min(len(m.s), m.i+9)], " \n")
 	values := rest != "" && strings.IndexByte("'\"{[", rest[0]) >= 0
 	if c == '{' {

@@ -15,7 +15,7 @@ func shape(t string) string {
 	switch {
 	case strings.Contains(t, "://"):
 		return slotURL
-	case keyShape(t):
+	case keyShape(t) || redaction(t) == len(t):
 		return slotKey
 	case strings.HasPrefix(t, "arn:"):
 		return slotID
@@ -47,6 +47,16 @@ func shape(t string) string {
 		return slotValue // LiteLLM 1.106 puts it for key hashes
 	}
 	return ""
+}
+
+// redaction returns the length of the marker that package redact left at the start
+// of s in place of a secret, 0 if there is none: "[redacted:key]".
+func redaction(s string) int {
+	const begin, longest = "[redacted:", 32
+	if !strings.HasPrefix(s, begin) {
+		return 0
+	}
+	return strings.IndexByte(s[:min(len(s), longest)], ']') + 1
 }
 
 // wordByte reports whether c may be part of a word that [shape] judges.
