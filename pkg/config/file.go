@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -134,8 +135,8 @@ func badLine(data []byte) int {
 		return 0
 	}
 	end := len(data)
-	for n := len(lines) - 1; n >= 0; n-- {
-		end -= len(lines[n])
+	for n, line := range slices.Backward(lines) {
+		end -= len(line)
 		if isYAML(data[:end]) {
 			return n + 1
 		}
@@ -248,14 +249,7 @@ func kindOf(n *yaml.Node) string {
 	return "a value"
 }
 
-func isSection(word string) bool {
-	for _, s := range sections() {
-		if s == word {
-			return true
-		}
-	}
-	return false
-}
+func isSection(word string) bool { return slices.Contains(sections(), word) }
 
 // shownPath shows a path of a file: as it is, unless it could harm a terminal.
 func shownPath(path string) string {

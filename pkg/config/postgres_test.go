@@ -183,23 +183,27 @@ func TestPostgresSources(t *testing.T) {
 		},
 		{
 			"a part from the environment corrects DATABASE_URL",
-			"", []string{"DATABASE_URL=postgres://u:p@litellm-db:5432/d", "FAULTWIRE_POSTGRES_HOST=127.0.0.1", "FAULTWIRE_POSTGRES_PORT=15432"},
+			"",
+			[]string{"DATABASE_URL=postgres://u:p@litellm-db:5432/d", "FAULTWIRE_POSTGRES_HOST=127.0.0.1", "FAULTWIRE_POSTGRES_PORT=15432"},
 			"host='127.0.0.1' port='15432' user='u' password='p' database='d'", nil,
 		},
 		{
 			"DATABASE_URL over the file's URL, said",
-			"postgres: {url: 'postgres://a:b@c/d'}", []string{"DATABASE_URL=postgres://u:p@h/d"},
+			"postgres: {url: 'postgres://a:b@c/d'}",
+			[]string{"DATABASE_URL=postgres://u:p@h/d"},
 			"host='h' port='5432' user='u' password='p' database='d'",
 			[]string{"DATABASE_URL takes the place of postgres.url in faultwire.yaml:1; FAULTWIRE_POSTGRES_URL or --postgres-url would win over both"},
 		},
 		{
 			"FAULTWIRE_POSTGRES_URL over DATABASE_URL",
-			"", []string{"DATABASE_URL=nonsense", "FAULTWIRE_POSTGRES_URL=postgres://u:p@h/d"},
+			"",
+			[]string{"DATABASE_URL=nonsense", "FAULTWIRE_POSTGRES_URL=postgres://u:p@h/d"},
 			"host='h' port='5432' user='u' password='p' database='d'", nil,
 		},
 		{
 			"Prisma's parameters",
-			"", []string{"DATABASE_URL=postgres://u:p@h/d?schema=llm&connection_limit=5&pgbouncer=true&connect_timeout=30&foo=1&Hunter2=x&application_name=x"},
+			"",
+			[]string{"DATABASE_URL=postgres://u:p@h/d?schema=llm&connection_limit=5&pgbouncer=true&connect_timeout=30&foo=1&Hunter2=x&application_name=x"},
 			"host='h' port='5432' user='u' password='p' database='d' application_name='x' connect_timeout='30'",
 			[]string{
 				"DATABASE_URL: parameters of Prisma that mean nothing here are not used: connection_limit, pgbouncer",

@@ -45,8 +45,8 @@ func nearestSetting(path string) string {
 	section, key, _ := strings.Cut(path, ".")
 	var own, others []string
 	for _, f := range all {
-		if strings.HasPrefix(f.path, section+".") {
-			own = append(own, strings.TrimPrefix(f.path, section+"."))
+		if ownKey, found := strings.CutPrefix(f.path, section+"."); found {
+			own = append(own, ownKey)
 		}
 		if strings.HasSuffix(f.path, "."+key) {
 			return f.path
