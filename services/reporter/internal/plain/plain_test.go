@@ -65,7 +65,18 @@ func TestWrap(t *testing.T) {
 		"abcdefghijkl":         {"abcdefgh", "ijkl"},
 		"ab cdefghijklmnop qr": {"ab cdefg", "hijklmno", "p qr"},
 	} {
-		if diff := cmp.Diff(want, plain.Wrap(in, 8)); diff != "" {
+		if diff := cmp.Diff(want, plain.Wrap(in, 8, 0)); diff != "" {
+			t.Errorf("Wrap(%q) (-want +got):\n%s", in, diff)
+		}
+	}
+}
+
+func TestWrapBehindALabel(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string][]string{
+		"one two": {"one", "two"}, "four five": {"", "four", "five"}, "abcdefghijkl": {"", "abcdefgh", "ijkl"}, "": nil,
+	} {
+		if diff := cmp.Diff(want, plain.Wrap(in, 8, 5)); diff != "" {
 			t.Errorf("Wrap(%q) (-want +got):\n%s", in, diff)
 		}
 	}
@@ -95,7 +106,7 @@ func FuzzPlain(f *testing.F) {
 		if label == "" || len(label) > 128 || !utf8.ValidString(label) || strings.ContainsFunc(label, unicode.IsControl) {
 			t.Errorf("Label(%q) = %q", s, label)
 		}
-		for _, part := range plain.Wrap(line, max(2, most/3)) {
+		for _, part := range plain.Wrap(line, max(2, most/3), most%2) {
 			if plain.Width(part) > max(2, most/3) {
 				t.Errorf("Wrap(%q): %q has %d columns", line, part, plain.Width(part))
 			}

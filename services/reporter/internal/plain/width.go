@@ -49,33 +49,32 @@ func Left(s string, columns int) string {
 }
 
 // Wrap breaks a line at blanks into lines of at most columns; a longer word, or
-// text that is written without blanks, is broken where the line is full.
-func Wrap(line string, columns int) []string {
+// text that is written without blanks, is broken where the line is full. The first
+// line has used columns less, and may be empty.
+func Wrap(line string, columns, used int) []string {
 	var lines []string
-	current, width := "", 0
+	current, width, room := "", 0, columns-used
 	flush := func() {
-		if current != "" {
-			lines = append(lines, current)
-		}
-		current, width = "", 0
+		lines = append(lines, current)
+		current, width, room = "", 0, columns
 	}
 	for word := range strings.FieldsSeq(line) {
-		if width > 0 && width+1+Width(word) <= columns {
-			current, width = current+" "+word, width+1+Width(word)
-			continue
-		}
-		if width > 0 && Width(word) > columns && width+3 <= columns {
-			current, width = current+" ", width+1 // begins on this line
-		} else {
+		wide := Width(word)
+		switch {
+		case width > 0 && width+1+wide <= room, width > 0 && wide > columns && width+3 <= room:
+			current, width = current+" ", width+1
+		case width > 0 || wide > room && room < columns:
 			flush()
 		}
 		for _, r := range word {
-			if w := runeWidth(r); width+w > columns {
+			if w := runeWidth(r); width+w > room {
 				flush()
 			}
 			current, width = current+string(r), width+runeWidth(r)
 		}
 	}
-	flush()
+	if current != "" {
+		flush()
+	}
 	return lines
 }
