@@ -1,0 +1,127 @@
+package redact
+
+import "slices"
+
+// kind is what sort of secret something is; 0 is none.
+type kind uint8
+
+const (
+	kindKey kind = iota + 1
+	kindPassword
+	kindToken
+	// kindWeak is of a name that often holds something else: its value is a
+	// secret only if it looks like one.
+	kindWeak
+)
+
+// marker is what stands in for a secret. It has no byte that JSON would escape.
+func (k kind) marker() string {
+	switch k {
+	case kindPassword:
+		return "[redacted:password]"
+	case kindToken, kindWeak:
+		return "[redacted:token]"
+	default:
+		return "[redacted:key]"
+	}
+}
+
+// markerBegin is how every marker begins.
+const markerBegin = "[redacted:"
+
+// span is a secret: bytes from..to of a text.
+type span struct {
+	from, to int
+	kind     kind
+}
+
+// find appends the secrets in s to spans: in order, not overlapping.
+func (r *Redactor) find(spans []span, s []byte) []span {
+	done := 0    // where the last span ended
+	noToken := 0 // no JWT begins before here, see jwt
+	for i := 0; i < len(s); i++ {
+		if !r.trigger[s[i]] {
+			continue
+		}
+		var found span
+		switch s[i] {
+		case '-', '_':
+			found = r.prefixed(s, i, done)
+		case 'A':
+			found = upperPrefixed(s, i)
+		case 'J':
+			if i >= noToken {
+				found, noToken = jwt(s, i, done)
+			}
+		case 'B', 'b':
+			found = scheme(s, i)
+		case ':', '=':
+			if found = urlPassword(s, i); found.kind == 0 {
+				found = r.pair(s, i)
+			}
+		}
+		if found.kind != 0 {
+			spans = append(spans, found)
+			done = found.to
+			i = done - 1
+		}
+	}
+	return spans
+}
+
+// starts reports whether a secret may start at i: no letter or digit before it,
+// unless that belongs to an escape (\n, \u003d, %3D) in text within text.
+func starts(s []byte, i int) bool {
+	if i == 0 || !isAlnum(s[i-1]) {
+		return true
+	}
+	switch s[i-1] {
+	case 'n', 'r', 't', 'b', 'f':
+		if i >= 2 && s[i-2] == '\\' {
+			return true
+		}
+	}
+	if i >= 3 && s[i-3] == '%' && isHex(s[i-2]) && isHex(s[i-1]) {
+		return true
+	}
+	return i >= 6 && s[i-6] == '\\' && s[i-5] == 'u' &&
+		isHex(s[i-4]) && isHex(s[i-3]) && isHex(s[i-2]) && isHex(s[i-1])
+}
+
+// run returns the end of the bytes from i on that may be in a key.
+func run(s []byte, i int, in func(byte) bool) int {
+	for i < len(s) && in(s[i]) {
+		i++
+	}
+	return i
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
+func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
+func isAlnum(c byte) bool { return isDigit(c) || isLower(c) || isUpper(c) }
+func isHex(c byte) bool   { return isDigit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F' }
+
+// isKeyByte: base64url without '='.
+func isKeyByte(c byte) bool { return isAlnum(c) || c == '-' || c == '_' }
+
+// isTokenByte: what RFC 6750 lets a bearer token have.
+func isTokenByte(c byte) bool {
+	return isKeyByte(c) || c == '.' || c == '~' || c == '+' || c == '/' || c == '='
+}
+
+func upper(c byte) byte {
+	if isLower(c) {
+		return c - 'a' + 'A'
+	}
+	return c
+}
+
+func lower(c byte) byte {
+	if isUpper(c) {
+		return c - 'A' + 'a'
+	}
+	return c
+}
+
+func hasDigit(s []byte) bool { return slices.ContainsFunc(s, isDigit) }

@@ -1,0 +1,137 @@
+package redact
+
+import (
+	"bytes"
+	"strings"
+)
+
+// cuts reports whether a value under a name of this kind is a secret.
+func (k kind) cuts(value []byte) bool {
+	switch k {
+	case 0:
+		return false
+	case kindWeak:
+		return isRandom(value)
+	default:
+		return !isHarmless(value)
+	}
+}
+
+// isHarmless reports whether a value is no secret whatever its name: nothing, a
+// marker, a mask, a hash, one of LiteLLM's own names, a reference to a setting.
+func isHarmless(v []byte) bool {
+	v = bytes.TrimSpace(v)
+	if len(v) == 0 || bytes.Contains(v, []byte(markerBegin)) || isMasked(v) || isHash(v) {
+		return true
+	}
+	if len(v) > 64 {
+		return false
+	}
+	s := string(v)
+	switch s {
+	case "None", "null", "nil", "undefined", "none", "true", "false", "True", "False",
+		// The principals that LiteLLM puts for a key.
+		"litellm_proxy_master_key", "litellm-internal-health-check", "litellm-cli", "litellm_internal_jobs":
+		return true
+	}
+	if hash, ok := strings.CutPrefix(s, "hashed-jwt-"); ok && isHash([]byte(hash)) {
+		return true
+	}
+	return strings.HasPrefix(s, "REDACTED") || strings.HasPrefix(s, "os.environ") ||
+		strings.HasPrefix(s, "${") && strings.HasSuffix(s, "}") ||
+		strings.HasPrefix(s, "<") && strings.HasSuffix(s, ">")
+}
+
+// isHash reports whether v is a SHA-256 in hex: what LiteLLM stores for a key.
+func isHash(v []byte) bool {
+	if len(v) != 64 {
+		return false
+	}
+	for _, c := range v {
+		if !isHex(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// isMasked reports whether most of v is hidden already: sk-...8ac7, Bear****fd36,
+// "Bearer sk-proj-********ROSS".
+func isMasked(v []byte) bool {
+	shown, hidden := 0, false
+	for i := 0; i < len(v); {
+		if n := maskLen(v[i:]); n > 0 {
+			hidden = true
+			i += n
+			continue
+		}
+		if shown++; shown > 24 {
+			return false
+		}
+		i++
+	}
+	return hidden
+}
+
+// maskBegins reports whether s begins with the middle of a masked key.
+func maskBegins(s []byte) bool { return maskLen(s) > 0 }
+
+// maskLen is the length of the mask at the beginning of s: two stars or more, three
+// dots or more, an ellipsis, a marker of ours.
+func maskLen(s []byte) int {
+	for _, mask := range []string{"…", markerBegin} {
+		if bytes.HasPrefix(s, []byte(mask)) {
+			return len(mask)
+		}
+	}
+	stars, dots := 0, 0
+	for stars < len(s) && s[stars] == '*' {
+		stars++
+	}
+	for dots < len(s) && s[dots] == '.' {
+		dots++
+	}
+	switch {
+	case stars >= 2:
+		return stars
+	case dots >= 3:
+		return dots
+	}
+	return 0
+}
+
+// isRandom reports whether v looks like a token: long, one word, letters and
+// digits mixed, neither a hash nor a UUID nor masked.
+func isRandom(v []byte) bool {
+	if len(v) < 16 || isHarmless(v) || isUUID(v) {
+		return false
+	}
+	digits, letters := 0, 0
+	for _, c := range v {
+		switch {
+		case isDigit(c):
+			digits++
+		case isAlnum(c):
+			letters++
+		case !isTokenByte(c) && c != '%':
+			return false
+		}
+	}
+	return digits >= 2 && letters >= 4
+}
+
+func isUUID(v []byte) bool {
+	if len(v) != 36 {
+		return false
+	}
+	for i, c := range v {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if c != '-' {
+				return false
+			}
+		} else if !isHex(c) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,224 @@
+package redact
+
+import "bytes"
+
+// prefix is a beginning that gives a key away. It ends in '-' or '_'.
+type prefix struct {
+	text string
+	min  int // bytes that must follow
+	in   func(byte) bool
+}
+
+// prefixes are the keys of providers and of what stands around a LiteLLM proxy.
+// "sk-" (OpenAI, Anthropic, DeepSeek, LiteLLM itself, …) has rules of its own.
+func prefixes() []prefix {
+	return []prefix{
+		// csk- and sk_ put "sk-" into the right group, see prefixed.
+		{"gsk_", 16, isAlnum},                 // Groq
+		{"hf_", 16, isAlnum},                  // Hugging Face
+		{"xai-", 16, isAlnum},                 // xAI
+		{"pplx-", 16, isAlnum},                // Perplexity
+		{"nvapi-", 16, isKeyByte},             // NVIDIA
+		{"csk-", 16, isAlnum},                 // Cerebras
+		{"r8_", 16, isAlnum},                  // Replicate
+		{"fw_", 16, isAlnum},                  // Fireworks
+		{"jina_", 16, isKeyByte},              // Jina
+		{"tvly-", 16, isKeyByte},              // Tavily
+		{"sk_", 24, isKeyByte},                // ElevenLabs, Stripe
+		{"bedrock-api-key-", 16, isTokenByte}, // AWS Bedrock, short-lived
+		{"ghp_", 20, isAlnum},                 // GitHub, five sorts
+		{"gho_", 20, isAlnum},
+		{"ghu_", 20, isAlnum},
+		{"ghs_", 20, isAlnum},
+		{"ghr_", 20, isAlnum},
+		{"github_pat_", 20, isKeyByte},
+		{"glpat-", 16, isKeyByte}, // GitLab
+		{"xoxb-", 10, isKeyByte},  // Slack, four sorts
+		{"xoxp-", 10, isKeyByte},
+		{"xoxa-", 10, isKeyByte},
+		{"xapp-", 10, isKeyByte},
+	}
+}
+
+// prefixed finds a key whose prefix ends at s[i], not before done.
+func (r *Redactor) prefixed(s []byte, i, done int) span {
+	if i < 2 {
+		return span{}
+	}
+	group := r.prefixes[s[i-1]]
+	if len(group) == 0 {
+		return span{}
+	}
+	head := s[done : i+1]
+	if s[i] == '-' && bytes.HasSuffix(head, []byte("sk-")) {
+		if found := skKey(s, i-2); found.kind != 0 {
+			return found
+		}
+	}
+	for _, p := range group {
+		if !bytes.HasSuffix(head, []byte(p.text)) {
+			continue
+		}
+		from := i + 1 - len(p.text)
+		if to := run(s, i+1, p.in); to-i-1 >= p.min && starts(s, from) {
+			return span{from, to, kindKey}
+		}
+	}
+	return span{}
+}
+
+// skKey finds a key that begins with "sk-" at s[i]. LiteLLM's documentation uses
+// sk-1234 as the master key, and people do too, so short ones count if they have a
+// digit. Masked ones (sk-...8ac7, sk-proj-****ROSS) stay, and so does the locale
+// sk-SK.
+func skKey(s []byte, i int) span {
+	if !starts(s, i) {
+		return span{}
+	}
+	begin := i + len("sk-")
+	to := run(s, begin, isKeyByte)
+	n := to - begin
+	if n < 16 && maskBegins(s[to:]) {
+		return span{}
+	}
+	if n >= 8 || n >= 4 && hasDigit(s[begin:to]) {
+		return span{i, to, kindKey}
+	}
+	return span{}
+}
+
+// upperPrefixed finds the keys of Google (AIza…) and AWS (AKIA…, ASIA…, ABSK…)
+// that begin at s[i].
+func upperPrefixed(s []byte, i int) span {
+	if len(s)-i < 20 || !starts(s, i) {
+		return span{}
+	}
+	begin := i + 4
+	switch string(s[i:begin]) {
+	case "AIza":
+		if to := run(s, begin, isKeyByte); to-begin >= 20 {
+			return span{i, to, kindKey}
+		}
+	case "AKIA", "ASIA":
+		to := run(s, begin, func(c byte) bool { return isUpper(c) || isDigit(c) })
+		if to-begin >= 16 && (to == len(s) || !isAlnum(s[to])) {
+			return span{i, to, kindKey}
+		}
+	case "ABSK":
+		if to := run(s, begin, isTokenByte); to-begin >= 40 {
+			return span{i, to, kindKey}
+		}
+	}
+	return span{}
+}
+
+// jwt finds a JSON Web Token whose "eyJ" (base64 of {") ends at s[i]. next is the
+// end of what was looked at in vain: no other token begins before it.
+func jwt(s []byte, i, done int) (found span, next int) {
+	from := i - 2
+	if from < done || s[from] != 'e' || s[from+1] != 'y' || !starts(s, from) {
+		return span{}, 0
+	}
+	dot := run(s, i+1, isKeyByte)
+	if dot-i < 8 || dot == len(s) || s[dot] != '.' {
+		return span{}, dot
+	}
+	to := run(s, dot+1, func(c byte) bool { return isKeyByte(c) || c == '.' })
+	for s[to-1] == '.' { // the end of a sentence
+		to--
+	}
+	if to-dot < 8 {
+		return span{}, dot
+	}
+	return span{from, to, kindToken}, 0
+}
+
+// scheme finds what follows the word Bearer or Basic that begins at s[i].
+func scheme(s []byte, i int) span {
+	var word string
+	switch rest := s[i:]; {
+	case len(rest) > 7 && equalFold(rest[:6], "bearer"):
+		word = "bearer"
+	case len(rest) > 6 && equalFold(rest[:5], "basic"):
+		word = "basic"
+	default:
+		return span{}
+	}
+	if !starts(s, i) {
+		return span{}
+	}
+	begin := i + len(word)
+	switch {
+	case s[begin] == ' ':
+		begin++
+	case bytes.HasPrefix(s[begin:], []byte("%20")):
+		begin += len("%20")
+	default:
+		return span{}
+	}
+	to := run(s, begin, isTokenByte)
+	for to > begin && s[to-1] == '.' {
+		to--
+	}
+	token := s[begin:to]
+	if len(token) < 8 || !irregular(token) || isMasked(token) || maskBegins(s[to:]) {
+		return span{}
+	}
+	if bytes.HasPrefix(token, []byte("sk-")) {
+		return span{begin, to, kindKey}
+	}
+	return span{begin, to, kindToken}
+}
+
+// irregular reports whether a word is none of a language: a digit, a '=', or an
+// upper-case letter behind a lower-case one.
+func irregular(s []byte) bool {
+	for i, c := range s {
+		if isDigit(c) || c == '=' || i > 0 && isUpper(c) && isLower(s[i-1]) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxUserinfo is how far behind "://" an '@' is looked for, in bytes.
+const maxUserinfo = 512
+
+// urlPassword finds the password of a URL whose "://" begins at s[i]. It may hold
+// an '@' that should have been escaped.
+func urlPassword(s []byte, i int) span {
+	if s[i] != ':' || len(s)-i < 6 || s[i+1] != '/' || s[i+2] != '/' {
+		return span{}
+	}
+	colon, at := 0, 0
+scan:
+	for j := i + 3; j < min(len(s), i+3+maxUserinfo); j++ {
+		switch c := s[j]; {
+		case c == ':' && colon == 0:
+			colon = j
+		case c == '@':
+			at = j
+		case c == '[' && bytes.HasPrefix(s[j:], []byte(markerBegin)):
+			j += len(markerBegin) // its ':' separates nothing
+		case c <= ' ', c == '/', c == '?', c == '#', c == '"', c == '\'', c == '<', c == '>', c == '\\', c == '`':
+			break scan
+		}
+	}
+	if colon == 0 || at <= colon+1 {
+		return span{}
+	}
+	password := s[colon+1 : at]
+	if isHarmless(password) {
+		return span{}
+	}
+	return span{colon + 1, at, kindPassword}
+}
+
+func equalFold(s []byte, lowerCase string) bool {
+	for i := range lowerCase {
+		if lower(s[i]) != lowerCase[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,138 @@
+package redact
+
+import "sync"
+
+// Options are the settings of a [Redactor]. The zero value is useful.
+type Options struct {
+	// Names are further names whose values are secrets, beside the built-in ones.
+	// Case, '_', '-' and blanks don't matter, and a longer name that ends in one
+	// counts: "pin" covers "Card-PIN". Names under three letters are ignored.
+	Names []string
+}
+
+// Redactor takes secrets out of text. It may be used by several goroutines.
+type Redactor struct {
+	names    []string      // folded, see fold
+	prefixes [256][]prefix // by the byte before the last
+	trigger  [256]bool     // bytes at which find looks closer
+	// ends holds, by the last byte of a name, which bytes may stand before it:
+	// those whose lower five bits are a bit set. It rules most names out.
+	ends    [256]uint32
+	scratch sync.Pool // of *scratch
+}
+
+type scratch struct {
+	text  []byte
+	spans []span
+}
+
+// New makes a Redactor.
+func New(o Options) *Redactor {
+	r := new(Redactor)
+	r.scratch.New = func() any { return new(scratch) }
+	for _, name := range o.Names {
+		if folded := fold(nil, []byte(name)); len(folded) >= minName {
+			r.names = append(r.names, string(folded))
+		}
+	}
+	for _, c := range []byte("-_AJBb:=") {
+		r.trigger[c] = true
+	}
+	for _, p := range prefixes() {
+		c := p.text[len(p.text)-2]
+		r.prefixes[c] = append(r.prefixes[c], p)
+	}
+	for _, name := range append(builtinNames(), r.names...) {
+		last, before := name[len(name)-1], name[len(name)-2]
+		r.ends[last] |= 1 << (before & 31)
+		r.ends[upper(last)] |= 1 << (before & 31)
+	}
+	return r
+}
+
+// Text appends src without its secrets to dst. src may be any bytes.
+func (r *Redactor) Text(dst, src []byte) []byte {
+	sc := r.take()
+	defer r.put(sc)
+	sc.spans = r.find(sc.spans[:0], src)
+	copied := 0
+	for _, s := range sc.spans {
+		dst = append(dst, src[copied:s.from]...)
+		dst = append(dst, s.kind.marker()...)
+		copied = s.to
+	}
+	return append(dst, src[copied:]...)
+}
+
+// JSON appends the JSON text src without its secrets to dst: the contents of
+// strings are treated as by [Redactor.Text], and a string under a secret's name
+// is cut whole. Valid JSON stays valid; bytes outside of secrets stay as they are,
+// escapes included. src that is no JSON is treated as well as may be.
+func (r *Redactor) JSON(dst, src []byte) []byte {
+	sc := r.take()
+	defer r.put(sc)
+	var (
+		copied  int  // what of src is in dst
+		name    kind // of the last name
+		valueAt = -1 // where the value of the last name begins, if it is a secret's
+	)
+	for i := 0; ; {
+		open := index(src, i, '"')
+		if open < 0 {
+			return append(dst, src[copied:]...)
+		}
+		end, escaped := stringEnd(src, open+1)
+		content := src[open+1 : end]
+		colon := skipBlank(src, end+1)
+		isName := colon < len(src) && src[colon] == ':'
+		if isName {
+			name = r.nameKind(content)
+		}
+
+		text := content
+		if escaped {
+			sc.text = unquote(sc.text[:0], content)
+			text = sc.text
+		}
+		sc.spans = sc.spans[:0]
+		if open == valueAt && name.cuts(text) {
+			sc.spans = append(sc.spans, span{0, len(text), name})
+		} else {
+			sc.spans = r.find(sc.spans, text)
+		}
+		if escaped && len(sc.spans) > 0 {
+			requote(sc.spans, content)
+		}
+		for _, s := range sc.spans {
+			dst = append(dst, src[copied:open+1+s.from]...)
+			dst = append(dst, s.kind.marker()...)
+			copied = open + 1 + s.to
+		}
+
+		i, valueAt = end+1, -1
+		if isName && name != 0 {
+			valueAt = skipBlank(src, colon+1)
+		}
+		if i >= len(src) {
+			return append(dst, src[copied:]...)
+		}
+	}
+}
+
+func (r *Redactor) take() *scratch {
+	sc, ok := r.scratch.Get().(*scratch)
+	if !ok {
+		sc = new(scratch)
+	}
+	return sc
+}
+
+// maxScratch is what a scratch may keep, in bytes: rows of 12 MB are rare.
+const maxScratch = 1 << 20
+
+func (r *Redactor) put(sc *scratch) {
+	if cap(sc.text) > maxScratch {
+		sc.text = nil
+	}
+	r.scratch.Put(sc)
+}
