@@ -14,10 +14,12 @@ var (
 	ErrClosed = errors.New("closed")
 	// ErrBadTopic: the topic of a subscription is not "STREAM/consumer".
 	ErrBadTopic = errors.New("not of the form STREAM/consumer")
+	// ErrAckPolicy: a consumer doesn't want every message acknowledged by itself.
+	ErrAckPolicy = errors.New("its ack policy is not explicit")
 	// ErrLeaseLost is the cause of the end of the context of [Hold].
 	ErrLeaseLost = errors.New("the lease was lost")
-	// ErrEnded: a subscription ended although nobody asked for it, see [Run].
-	ErrEnded = errors.New("the subscription ended")
+	// ErrEnded: a router ended although nobody asked for it, see [Run].
+	ErrEnded = errors.New("the subscriptions ended")
 )
 
 // Ways a pull request of a cursor can end early.
