@@ -6,5 +6,6 @@
 // cache folder). The server listens on 127.0.0.1 with a random password. It is
 // ended even when this process is killed with SIGKILL: on Unix by a watcher
 // process that holds the read end of a pipe of ours, on Windows by a job
-// object.
+// object. On Windows it must not be an administrator who starts it: PostgreSQL
+// refuses that as it refuses root.
 package pgtemp

@@ -86,7 +86,12 @@ func download(ctx context.Context, cfg Config, who *account, major int) (install
 	}
 	name := version + "-" + platform(runtime.GOOS, runtime.GOARCH, usesMusl())
 	bin := filepath.Join(cache, name, "bin")
-	if found, err := inspect(ctx, bin); err == nil { // also in a cache that is another user's
+	cached := func() (installation, error) {
+		found, err := inspect(ctx, bin)
+		found.cache = cache
+		return found, err
+	}
+	if found, err := cached(); err == nil { // also in a cache that is another user's
 		return found, nil
 	}
 	if err := os.MkdirAll(cache, 0o755); err != nil {
@@ -101,13 +106,13 @@ func download(ctx context.Context, cfg Config, who *account, major int) (install
 	}
 	defer func() { _ = lock.Unlock() }()
 
-	if found, err := inspect(ctx, bin); err == nil {
+	if found, err := cached(); err == nil {
 		return found, nil
 	}
 	if err := fetchInto(ctx, cfg, cache, name, version); err != nil {
 		return unavailable(fmt.Errorf("PostgreSQL isn't installed, and its download failed: %w", err))
 	}
-	found, err := inspect(ctx, bin)
+	found, err := cached()
 	if err != nil {
 		return unavailable(fmt.Errorf("the downloaded PostgreSQL doesn't run here: %w", err))
 	}

@@ -184,6 +184,7 @@ func TestUnfinishedDownloadIsDoneAgain(t *testing.T) {
 func TestRealDownload(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("FAULTWIRE_TEST_DOWNLOAD") != "1" {
+		//nolint:forbidigo // a download is absent unless asked for
 		t.Skip("loads 15 MB from Maven Central: set FAULTWIRE_TEST_DOWNLOAD=1")
 	}
 	dir := openDir(t)

@@ -17,6 +17,7 @@ type installation struct {
 	bin     string // folder of postgres and initdb
 	version string // "15.18"
 	major   int
+	cache   string // the cache folder it was downloaded to, or empty
 }
 
 func (i installation) path(program string) string {

@@ -194,6 +194,30 @@ func TestReachNamesTheClosedFolder(t *testing.T) {
 	}
 }
 
+// Root's TMPDIR may be closed to the server's user, as pam_tmpdir makes it.
+func TestClosedTemporaryFolderIsNamed(t *testing.T) {
+	t.Parallel()
+	closed := filepath.Join(openDir(t), "closed")
+	if err := os.Mkdir(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self(t))
+	cmd.Env = append(os.Environ(), childVariable+"=1", "TMPDIR="+closed)
+	out, err := cmd.CombinedOutput() // its input is at its end: it stops at once
+	if os.Geteuid() != 0 {
+		if err != nil { // the folder is our own
+			t.Errorf("%v: %s", err, out)
+		}
+		return
+	}
+	if want := "export TMPDIR=/tmp"; err == nil || !strings.Contains(string(out), closed) || !strings.Contains(string(out), want) {
+		t.Errorf("%v: %q, want a message with %s and %s", err, out, closed, want)
+	}
+	if names := entries(t, closed); len(names) != 0 {
+		t.Errorf("%v is left", names)
+	}
+}
+
 func copyProgram(t *testing.T, from, to string) {
 	t.Helper()
 	b, err := os.ReadFile(from)

@@ -56,6 +56,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.log("starting PostgreSQL %s of %s", install.version, install.bin)
 	s := &Server{cfg: cfg, install: install, who: who, password: rand.Text()}
 	if err := s.create(ctx); err != nil {
 		return nil, errors.Join(err, s.remove())
@@ -98,8 +99,8 @@ func (s *Server) create(ctx context.Context) error {
 
 func (s *Server) makeDir() error {
 	if s.cfg.Dir == "" {
-		if err := s.who.reach(os.TempDir()); err != nil {
-			return fmt.Errorf("use TMPDIR %s: %w", os.TempDir(), err)
+		if err := s.reachTemp(); err != nil {
+			return err
 		}
 		dir, err := os.MkdirTemp("", "faultwire-postgres-")
 		if err != nil {
@@ -125,6 +126,15 @@ func (s *Server) makeDir() error {
 	return s.who.own(dir)
 }
 
+// reachTemp says what to do when root's TMPDIR is closed to the server's user.
+func (s *Server) reachTemp() error {
+	err := s.who.reach(os.TempDir())
+	if closed, ok := errors.AsType[*UnavailableError](err); ok && filepath.Clean(os.TempDir()) != "/tmp" {
+		return &UnavailableError{Cause: fmt.Errorf("TMPDIR is %s: %w", os.TempDir(), closed.Cause), Run: "export TMPDIR=/tmp"}
+	}
+	return err
+}
+
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
 // LogFile is the server's own log.
@@ -138,6 +148,10 @@ func (s *Server) Major() int { return s.install.major }
 
 // BinDir is the folder of the server's programs.
 func (s *Server) BinDir() string { return s.install.bin }
+
+// CacheDir is the folder that the server's programs were downloaded to, and
+// where they stay; empty when installed ones are used.
+func (s *Server) CacheDir() string { return s.install.cache }
 
 // Port is the TCP port on 127.0.0.1; it stays the same over Restart.
 func (s *Server) Port() int {

@@ -249,8 +249,7 @@ func TestTakenPortIsSeen(t *testing.T) {
 func TestUnknownMajorNamesTheCommand(t *testing.T) {
 	t.Parallel()
 	_, err := Start(t.Context(), Config{Major: 7})
-	var unavailable *UnavailableError
-	if !errors.As(err, &unavailable) {
+	if _, ok := errors.AsType[*UnavailableError](err); !ok {
 		t.Fatalf("start of PostgreSQL 7: %v, want an UnavailableError", err)
 	}
 	if !strings.HasPrefix(err.Error(), "postgres for the demo: PostgreSQL 7 ") || !strings.Contains(err.Error(), "; run: ") {
@@ -262,7 +261,7 @@ func TestUnknownMajorNamesTheCommand(t *testing.T) {
 // must when the tests run as root. t.TempDir isn't.
 func openDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "faultwire-pgtemp-test-")
+	dir, err := os.MkdirTemp("", "faultwire-pgtemp-test-") //nolint:usetesting // t.TempDir's parents are closed to others
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,9 +77,11 @@ func TestParseRow(t *testing.T) {
 			t.Errorf("%s: status %q, failed %t; want %q, %t", name, r.Status, r.Failed(), c.status, c.failed)
 		}
 	}
-	for _, bad := range []string{``, `null`, `[]`, `{}`, `{"request_id":"r"}`,
+	for _, bad := range []string{
+		``, `null`, `[]`, `{}`, `{"request_id":"r"}`,
 		`{"request_id":"r","startTime":"yesterday","endTime":"2026-11-23T07:11:56"}`,
-		`{"request_id":"r","startTime":null,"endTime":"2026-11-23T07:11:56"}`} {
+		`{"request_id":"r","startTime":null,"endTime":"2026-11-23T07:11:56"}`,
+	} {
 		if _, err := sample.ParseRow([]byte(bad)); !errors.Is(err, sample.ErrNotARow) {
 			t.Errorf("%s: %v, want ErrNotARow", bad, err)
 		}

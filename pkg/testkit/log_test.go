@@ -45,7 +45,7 @@ func TestLogsKeepEveryAttribute(t *testing.T) {
 	want := []testkit.LogEntry{{Level: slog.LevelError, Message: "text", Attrs: map[string]any{
 		"component": "c", "g.a": int64(1), "g.error": cause, "g.inner.b": true, "g.c": "inline",
 	}}}
-	if diff := cmp.Diff(want, logs.Entries(), cmp.Comparer(func(a, b error) bool { return errors.Is(a, b) })); diff != "" {
+	if diff := cmp.Diff(want, logs.Entries(), cmp.Comparer(errors.Is)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -81,7 +81,7 @@ func startServer(ctx context.Context, settings map[string]string, log func(strin
 	if v := os.Getenv(MajorVariable); v != "" {
 		var err error
 		if major, err = strconv.Atoi(v); err != nil {
-			return nil, fmt.Errorf("%s=%q is no PostgreSQL major version", MajorVariable, v)
+			return nil, fmt.Errorf("%s=%q is no PostgreSQL major version; set it to one as 17, or to nothing for any", MajorVariable, v)
 		}
 	}
 	return pgtemp.Start(ctx, pgtemp.Config{Major: major, Settings: settings, Log: log})
