@@ -1,12 +1,12 @@
 package counters
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"github.com/faultwire/faultwire/pkg/bus"
 	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/topology"
+	"github.com/faultwire/faultwire/services/reporter/internal/body"
 )
 
 // read takes from an entry of the log what is counted. Its error means that a
@@ -22,29 +22,20 @@ func read(entry bus.Entry) (Entry, error) {
 	if !header.Live {
 		return e, nil
 	}
-	var body struct {
+	var counted struct {
 		V int `json:"v"`
 		Failure
 	}
-	if err := json.Unmarshal(withoutRow(entry.Data), &body); err != nil {
+	head, _ := body.Split(entry.Data)
+	if err := json.Unmarshal(head, &counted); err != nil {
 		e.Unreadable = true
 		return e, nil
 	}
-	if body.V > event.Version {
+	if counted.V > event.Version {
 		return e, event.ErrVersion
 	}
-	if !body.History {
-		e.Failure = &body.Failure
+	if !counted.History {
+		e.Failure = &counted.Failure
 	}
 	return e, nil
-}
-
-// withoutRow drops the row of an encoded failure, nine tenths of it. event.Encode
-// writes it last, behind the object "log"; nothing before can look like that, for
-// inside a text quotes are escaped.
-func withoutRow(data []byte) []byte {
-	if i := bytes.Index(data, []byte(`},"row":`)); i >= 0 {
-		return append(data[:i+1:i+1], '}')
-	}
-	return data
 }
