@@ -21,8 +21,8 @@ MAINS = $(wildcard services/*/cmd/*)
 PROGRAMS = $(addprefix bin/,$(notdir $(MAINS)))
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-# A checkout owned by somebody else (a CI volume, a container) makes git, and so Go's own stamping, fail; VERSION is ours.
-export GOFLAGS := $(strip $(filter-out -buildvcs%,$(shell go env GOFLAGS)) -buildvcs=false)
+# Go stamps programs with the commit. Where git can't tell it (no commit, a checkout owned by somebody else), that would be an error.
+export GOFLAGS := $(strip $(shell go env GOFLAGS) $(shell git rev-parse HEAD >/dev/null 2>&1 || echo -buildvcs=false))
 BUILD = CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
 .PHONY: help build demo test e2e bench lint fmt tidy golden verify verify-format verify-tidy verify-alone verify-golden verify-links verify-cross cross up down clean FORCE
