@@ -1,6 +1,9 @@
 package redact
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // kind is what sort of secret something is; 0 is none.
 type kind uint8
@@ -29,6 +32,16 @@ func (k kind) marker() string {
 // markerBegin is how every marker begins.
 const markerBegin = "[redacted:"
 
+// markerLen is the length of the marker that s begins with, less its last byte.
+func markerLen(s []byte) int {
+	for _, k := range []kind{kindKey, kindPassword, kindToken} {
+		if bytes.HasPrefix(s, []byte(k.marker())) {
+			return len(k.marker()) - 1
+		}
+	}
+	return 0
+}
+
 // span is a secret: bytes from..to of a text.
 type span struct {
 	from, to int
@@ -55,6 +68,9 @@ func (r *Redactor) find(spans []span, s []byte) []span {
 			}
 		case 'B', 'b':
 			found = scheme(s, i)
+		case '[': // nothing in a marker means anything
+			i += markerLen(s[i:])
+			continue
 		case ':', '=':
 			if found = urlPassword(s, i); found.kind == 0 {
 				found = r.pair(s, i)

@@ -2,10 +2,11 @@ package redact
 
 import "bytes"
 
-// Limits of a value in a text, in bytes: one without quotes, one with.
+// Limits of a value in a text, in bytes: without quotes, with quotes, a malformed key.
 const (
-	maxBare   = 512
-	maxQuoted = 16 << 10
+	maxBare     = 256 // small: texts like password=password=… look at it again and again
+	maxQuoted   = 16 << 10
+	maxReceived = 512
 )
 
 // pair finds the value behind the ':' or '=' at s[i] if a secret's name is before
@@ -79,7 +80,7 @@ func received(name []byte) bool { return equalFoldEnd(name, "received") }
 // receivedKey finds the key in "LiteLLM Virtual Key expected. Received=…, expected
 // to start with 'sk-'." (clear text up to 1.80).
 func receivedKey(s []byte, from int) span {
-	rest := s[from:min(len(s), from+maxQuoted)]
+	rest := s[from:min(len(s), from+maxReceived)]
 	n := bytes.Index(rest, []byte(", expected to start with"))
 	if n <= 0 || isHarmless(rest[:n]) {
 		return span{}

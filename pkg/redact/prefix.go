@@ -156,12 +156,13 @@ func scheme(s []byte, i int) span {
 	default:
 		return span{}
 	}
-	to := run(s, begin, isTokenByte)
+	end := run(s, begin, isTokenByte)
+	to := end
 	for to > begin && s[to-1] == '.' {
 		to--
 	}
 	token := s[begin:to]
-	if len(token) < 8 || !irregular(token) || isMasked(token) || maskBegins(s[to:]) {
+	if len(token) < 8 || !irregular(token) || isMasked(token) || maskBegins(s[to:]) || maskBegins(s[end:]) {
 		return span{}
 	}
 	if bytes.HasPrefix(token, []byte("sk-")) {
@@ -181,37 +182,39 @@ func irregular(s []byte) bool {
 	return false
 }
 
-// maxUserinfo is how far behind "://" an '@' is looked for, in bytes.
-const maxUserinfo = 512
+// maxUserinfo is how far around its ':' the "://" and the '@' of a URL with a
+// password are looked for, in bytes.
+const maxUserinfo = 256
 
-// urlPassword finds the password of a URL whose "://" begins at s[i]. It may hold
-// an '@' that should have been escaped.
+// urlPassword finds the password of a URL (https://user:password@host) behind the
+// ':' at s[i]. It may hold an '@' that should have been escaped.
 func urlPassword(s []byte, i int) span {
-	if s[i] != ':' || len(s)-i < 6 || s[i+1] != '/' || s[i+2] != '/' {
+	user := i
+	for user > max(0, i-maxUserinfo) && inUserinfo(s[user-1]) && s[user-1] != ':' {
+		user--
+	}
+	if !bytes.HasSuffix(s[:user], []byte("://")) {
 		return span{}
 	}
-	colon, at := 0, 0
-scan:
-	for j := i + 3; j < min(len(s), i+3+maxUserinfo); j++ {
-		switch c := s[j]; {
-		case c == ':' && colon == 0:
-			colon = j
-		case c == '@':
+	at := 0
+	for j := i + 1; j < min(len(s), i+maxUserinfo) && inUserinfo(s[j]); j++ {
+		if s[j] == '@' {
 			at = j
-		case c == '[' && bytes.HasPrefix(s[j:], []byte(markerBegin)):
-			j += len(markerBegin) // its ':' separates nothing
-		case c <= ' ', c == '/', c == '?', c == '#', c == '"', c == '\'', c == '<', c == '>', c == '\\', c == '`':
-			break scan
 		}
 	}
-	if colon == 0 || at <= colon+1 {
+	if at == 0 || isHarmless(s[i+1:at]) {
 		return span{}
 	}
-	password := s[colon+1 : at]
-	if isHarmless(password) {
-		return span{}
+	return span{i + 1, at, kindPassword}
+}
+
+// inUserinfo: what may stand before the host of a URL, and mistakes that are made.
+func inUserinfo(c byte) bool {
+	switch c {
+	case '/', '?', '#', '"', '\'', '<', '>', '\\', '`':
+		return false
 	}
-	return span{colon + 1, at, kindPassword}
+	return c > ' '
 }
 
 func equalFold(s []byte, lowerCase string) bool {

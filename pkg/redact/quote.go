@@ -23,17 +23,22 @@ func skipBlank(s []byte, i int) int {
 // stringEnd returns where the JSON string whose content begins at i ends: its
 // closing quote, or the end of s if there is none.
 func stringEnd(s []byte, i int) (end int, escaped bool) {
+	end = i - 1
 	for {
-		quote := bytes.IndexByte(s[i:], '"')
-		if quote < 0 {
-			return len(s), escaped || bytes.IndexByte(s[i:], '\\') >= 0
+		if end < i { // the last quote was an escaped one
+			if end = index(s, i, '"'); end < 0 {
+				end = len(s)
+			}
 		}
-		slash := bytes.IndexByte(s[i:i+quote], '\\')
+		slash := bytes.IndexByte(s[i:end], '\\')
 		if slash < 0 {
-			return i + quote, escaped
+			return end, escaped
 		}
 		escaped = true
 		i = min(len(s), i+slash+2)
+		if end == len(s) && i == end {
+			return end, true
+		}
 	}
 }
 

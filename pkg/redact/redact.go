@@ -35,7 +35,7 @@ func New(o Options) *Redactor {
 			r.names = append(r.names, string(folded))
 		}
 	}
-	for _, c := range []byte("-_AJBb:=") {
+	for _, c := range []byte("-_AJBb[:=") {
 		r.trigger[c] = true
 	}
 	for _, p := range prefixes() {

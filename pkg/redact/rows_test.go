@@ -88,6 +88,7 @@ func BenchmarkHostile(b *testing.B) {
 			var dst []byte
 			for b.Loop() {
 				dst = r.Text(dst[:0], text)
+				dst = r.JSON(dst, text)
 			}
 		})
 	}
