@@ -15,12 +15,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Retries of an error in place; then the message goes back to the stream, which
-// delivers it again (SubscriberConfig.NackDelay), and others get their turn.
+// Retries of an error on the spot, after 0.2, 0.8 and 2 s (Watermill doubles the
+// interval twice for each); then the message goes back to the stream, which delivers
+// it again (SubscriberConfig.NackDelay), and others get their turn.
 const (
-	retries       = 4
-	retryInterval = 250 * time.Millisecond // doubling: 4 s in all
-	retryMaximum  = 5 * time.Second
+	retries       = 3
+	retryInterval = 100 * time.Millisecond
+	retryMaximum  = 2 * time.Second
 )
 
 // RouterConfig configures [NewRouter].

@@ -32,6 +32,11 @@ func Last(ctx context.Context, js jetstream.JetStream, stream, subject string) (
 	if err != nil {
 		return Entry{}, false, fmt.Errorf("read the last entry on %s of stream %s: %w", subject, stream, err)
 	}
+	for _, added := range []string{
+		jetstream.StreamHeader, jetstream.SequenceHeader, jetstream.TimeStampHeaer, jetstream.SubjectHeader, jetstream.LastSequenceHeader,
+	} {
+		m.Header.Del(added) // not the writer's: a direct get says so what it returns
+	}
 	return Entry{Stream: stream, Seq: m.Sequence, Subject: m.Subject, Header: m.Header, Data: m.Data, Stored: m.Time.UTC()}, true, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/faultwire/faultwire/pkg/bus"
@@ -67,6 +68,29 @@ func TestAppend(t *testing.T) {
 	e, found, err := bus.Last(t.Context(), js, "WINDOWS", "windows.live")
 	if err != nil || !found || e.Seq != two || string(e.Data) != "two" || e.Stream != "WINDOWS" || e.Subject != "windows.live" || e.Stored.IsZero() {
 		t.Errorf("last: %+v, %t, %v", e, found, err)
+	}
+}
+
+// Whichever way an entry is read, it is the same.
+func TestLastIsWhatScanGives(t *testing.T) {
+	t.Parallel()
+	js := connect(t, start(t))
+	for _, direct := range []bool{false, true} {
+		name := fmt.Sprintf("LOG-%t", direct)
+		makeStream(t, js, jetstream.StreamConfig{Name: name, Subjects: []string{name + ".>"}, AllowDirect: direct})
+		fill(t, js, 3, name+".a", name+".b")
+		last, found, err := bus.Last(t.Context(), js, name, name+".*")
+		if err != nil || !found {
+			t.Fatalf("%t, %v", found, err)
+		}
+		for scanned, err := range bus.Scan(t.Context(), js, bus.Range{Stream: name, Lo: 3, Hi: 3}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(scanned, last); diff != "" {
+				t.Error(diff)
+			}
+		}
 	}
 }
 
