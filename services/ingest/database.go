@@ -1,0 +1,180 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
+	"github.com/faultwire/faultwire/services/ingest/internal/publication"
+	"github.com/faultwire/faultwire/services/ingest/internal/slot"
+)
+
+const (
+	// patience is how long a start tries to reach the database.
+	patience   = 30 * time.Second
+	retryFirst = 250 * time.Millisecond
+	retryMost  = 5 * time.Second
+)
+
+// database is LiteLLM's database by our settings.
+type database struct {
+	cfg    Config
+	dialer *postgres.Dialer
+	log    *slog.Logger
+}
+
+func newDatabase(cfg Config, log *slog.Logger) (*database, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	text, err := cfg.Postgres.ConnString()
+	if err != nil {
+		return nil, err
+	}
+	dialer, err := postgres.NewDialer(text)
+	if err != nil {
+		return nil, err
+	}
+	return &database{cfg: cfg, dialer: dialer, log: log}, nil
+}
+
+// visit is a connection and what it showed.
+type visit struct {
+	conn        *pgx.Conn
+	server      postgres.Server
+	table       postgres.Table
+	publication publication.Publication
+}
+
+// open connects and looks around. The caller closes the connection.
+func (d *database) open(ctx context.Context) (*visit, error) {
+	conn, err := d.dialer.SQL(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v := &visit{conn: conn}
+	if v.server, err = postgres.Inspect(ctx, conn); err == nil {
+		v.table, err = postgres.FindTable(ctx, conn, d.cfg.Postgres.Schema)
+	}
+	if err != nil {
+		v.close(ctx)
+		return nil, err
+	}
+	v.publication = publication.Publication{Name: d.cfg.Ingest.Publication, Table: v.table, Major: v.server.Major()}
+	return v, nil
+}
+
+func (v *visit) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = v.conn.Close(ctx)
+}
+
+// made is what ensure had to make.
+type made struct {
+	publication, slot bool
+	unfiltered        bool
+}
+
+// ensure makes what is missing: the publication first. A slot that is older than
+// its publication looks at a past without it.
+func (d *database) ensure(ctx context.Context, v *visit) (made, error) {
+	var m made
+	if err := v.server.RequireLogical(); err != nil {
+		return m, err
+	}
+	name := d.cfg.Ingest.Slot
+	state, slotThere, err := slot.Read(ctx, v.conn, name)
+	if err != nil {
+		return m, err
+	}
+	if slotThere {
+		if err := state.Check(name, v.conn.Config().Database); err != nil {
+			return m, err
+		}
+	}
+	found, err := v.publication.Check(ctx, v.conn)
+	if err != nil {
+		return m, err
+	}
+	m.unfiltered = found.Unfiltered
+	if !found.Exists {
+		if slotThere {
+			return m, v.publication.Missing(name)
+		}
+		if err := v.publication.Create(ctx, v.conn); err != nil {
+			return m, err
+		}
+		m.publication = true
+	}
+	if slotThere {
+		if state.Half {
+			return m, state.Unfinished(name)
+		}
+		return m, nil
+	}
+	err = d.makeSlot(ctx, v)
+	if errors.Is(err, slot.ErrExists) { // somebody was faster; the next look checks it
+		return m, nil
+	}
+	m.slot = err == nil
+	return m, err
+}
+
+func (d *database) makeSlot(ctx context.Context, v *visit) error {
+	replication, err := d.dialer.Replication(ctx, v.server.Encoding, nil)
+	if err != nil {
+		return err
+	}
+	defer replication.Close(context.WithoutCancel(ctx))
+	return d.dialer.Replicable(slot.Create(ctx, replication, v.conn, d.cfg.Ingest.Slot, v.server.Major()))
+}
+
+// persist repeats try until it succeeds, is refused for good, or until ends. What
+// went wrong is logged the first time and then every minute.
+func (d *database) persist(ctx context.Context, until time.Time, try func() error) error {
+	pause, said := retryFirst, time.Time{}
+	for {
+		err := try()
+		switch {
+		case err == nil || postgres.IsSettings(err):
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case time.Now().After(until):
+			return gaveUp(err)
+		case time.Since(said) > logEvery:
+			said = time.Now()
+			d.log.Warn("LiteLLM's database is not ready for us, trying again", "error", err)
+		}
+		if !sleep(ctx, pause) {
+			return ctx.Err()
+		}
+		pause = min(2*pause, retryMost)
+	}
+}
+
+// sleep returns false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// gaveUp ends an error of a start.
+func gaveUp(err error) error {
+	if _, ok := errors.AsType[*postgres.UnreachableError](err); ok {
+		return fmt.Errorf("%w; given up after %s of tries: start PostgreSQL, or correct postgres.url (FAULTWIRE_POSTGRES_URL)", err, patience)
+	}
+	return fmt.Errorf("%w; given up after %s of tries", err, patience)
+}

@@ -1,0 +1,129 @@
+// Package failure makes log entries of failed rows.
+package failure
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/pkg/topology"
+	"github.com/faultwire/faultwire/services/ingest/internal/feed"
+	"github.com/faultwire/faultwire/services/ingest/internal/spendlog"
+)
+
+const (
+	// historyAge is how long after its beginning a request must be committed to
+	// count as live: LiteLLM's timeouts take up to 100 minutes, its scripts that
+	// move tables insert rows of 30 days.
+	historyAge = 24 * time.Hour
+
+	// headers and the fields of a failure besides its row, with room to spare.
+	besidesRow = 32 << 10
+
+	cutMarker = "size"
+)
+
+// Commit is the transaction a row was committed in.
+type Commit struct {
+	Time      time.Time // UTC, µs
+	Estimated bool      // Time is not of the transaction itself
+}
+
+// Builder makes entries whose message is never larger than the broker takes.
+type Builder struct {
+	options    spendlog.Options
+	maxPayload int
+	log        *slog.Logger
+}
+
+// NewBuilder returns a builder; maxPayload is the largest message that the broker
+// takes, in bytes. options.MaxBytes is set by it.
+func NewBuilder(options spendlog.Options, maxPayload int64, log *slog.Logger) *Builder {
+	b := &Builder{options: options, maxPayload: int(maxPayload), log: log}
+	b.options.MaxBytes = max(b.maxPayload-2*besidesRow, b.maxPayload/4)
+	return b
+}
+
+// Live makes an entry of the log.
+func (b *Builder) Live(layout *spendlog.Layout, row []spendlog.Value, position event.Position, commit Commit) (feed.Entry, error) {
+	return b.build(layout, row, func(f *event.Failure) string {
+		f.Position, f.Committed, f.Estimated = position, commit.Time, commit.Estimated
+		f.History = !f.Started.IsZero() && commit.Time.Sub(f.Started) > historyAge
+		return topology.FailureSubject(f.Class)
+	})
+}
+
+// Replayed makes an entry of a replay: row number n of it, with the end of the
+// request for a commit time, which the table doesn't hold.
+func (b *Builder) Replayed(layout *spendlog.Layout, row []spendlog.Value, subject string, n int) (feed.Entry, error) {
+	return b.build(layout, row, func(f *event.Failure) string {
+		f.Position, f.Committed, f.Estimated = event.Position{Row: n}, f.Ended, true
+		return subject
+	})
+}
+
+// build makes an entry of row; place puts it somewhere and returns the subject.
+func (b *Builder) build(layout *spendlog.Layout, row []spendlog.Value, place func(*event.Failure) string) (feed.Entry, error) {
+	options := b.options
+	for {
+		f, err := layout.Failure(row, options)
+		if f == nil {
+			return feed.Entry{}, fmt.Errorf("decode a row: %w", err)
+		}
+		if err != nil { // it is logged in what could be read of it
+			b.log.Warn("a row could not be read whole", "error", err, "request_id", f.Log.RequestID)
+		}
+		e := feed.Entry{Subject: place(f), Started: f.Started, Ended: f.Ended, Estimated: f.Estimated}
+		e.Header = event.Header{Position: f.Position, Time: f.Committed, ID: f.ID, Live: !f.History}
+		if e.Data, err = event.Encode(f); err != nil {
+			return feed.Entry{}, fmt.Errorf("encode failure %s: %w", f.ID, err)
+		}
+		if len(e.Data)+besidesRow/2 <= b.maxPayload {
+			return e, nil
+		}
+		if options.MaxBytes > besidesRow { // what isn't the row is large too: leave it more room
+			options.MaxBytes /= 2
+			continue
+		}
+		return b.cut(e, f)
+	}
+}
+
+// cut is the last resort for a row whose short fields are too large: no message
+// may be larger than the broker takes, or the log would stop at it.
+func (b *Builder) cut(e feed.Entry, f *event.Failure) (feed.Entry, error) {
+	f.Row = json.RawMessage(fmt.Sprintf(`{"cut":%q,"bytes":%d}`, cutMarker, len(f.Row)))
+	for _, text := range []*string{f.Log.RequestID, f.Log.Model, f.Log.KeyName, f.Log.Status, f.Log.ErrorType, f.Log.ErrorMessage, &f.Model, &f.Key, &f.Provider, &f.Team, &f.ErrorCode, &f.Template} {
+		if text != nil {
+			*text = shorten(*text)
+		}
+	}
+	var err error
+	if e.Data, err = event.Encode(f); err != nil {
+		return feed.Entry{}, fmt.Errorf("encode failure %s: %w", f.ID, err)
+	}
+	if len(e.Data)+besidesRow/2 > b.maxPayload {
+		return feed.Entry{}, fmt.Errorf("failure %s takes %d bytes and NATS' max_payload is %d: %w", f.ID, len(e.Data), b.maxPayload, ErrPayload)
+	}
+	return e, nil
+}
+
+// ErrPayload: the broker takes only messages smaller than a bare failure needs.
+var ErrPayload = errors.New("set max_payload of the NATS server to 8MB")
+
+const shortText = 1 << 10
+
+// shorten cuts text to about 1 KB, at the start of a character.
+func shorten(text string) string {
+	if len(text) <= shortText {
+		return text
+	}
+	end := shortText
+	for end > 0 && text[end]&0xC0 == 0x80 {
+		end--
+	}
+	return text[:end] + "…"
+}

@@ -1,0 +1,225 @@
+// Package ids knows which failures the log holds. It keeps the ids of the hours
+// being written in memory and all of 48 hours in the stream IDS.
+package ids
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/faultwire/faultwire/pkg/bus"
+	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/pkg/topology"
+)
+
+const (
+	// DefaultLimit is how many ids are kept in memory: about 150 MB at the worst,
+	// a day of one failure every 20 ms.
+	DefaultLimit = 4_000_000
+
+	recordSize = 8 + len(event.ID{})
+	maxRecords = (512 << 10) / recordSize // of one message
+
+	// throughHeader says up to which sequence of the log all ids are in IDS.
+	throughHeader = "Faultwire-Through"
+)
+
+// Record is one id and where in the log it is.
+type Record struct {
+	Seq     uint64
+	Started time.Time // startTime of the row
+	ID      event.ID
+}
+
+// Index belongs to one goroutine.
+type Index struct {
+	js      jetstream.JetStream
+	log     *slog.Logger
+	limit   int
+	hours   map[string]*hour // by subject
+	count   int              // of all ids in hours
+	tick    uint64           // of use
+	through uint64
+}
+
+// hour holds the ids of rows that started in one hour. When it grows too large
+// its older half goes.
+type hour struct {
+	fresh, old map[event.ID]struct{}
+	used       uint64
+}
+
+// NewIndex returns an index with nothing in memory; limit is at least 1.
+func NewIndex(js jetstream.JetStream, limit int, log *slog.Logger) *Index {
+	return &Index{js: js, log: log, limit: limit, hours: map[string]*hour{}}
+}
+
+// Known reports whether the log holds a failure. It reads the hour's ids from
+// IDS if they are not in memory.
+func (x *Index) Known(ctx context.Context, started time.Time, id event.ID) (bool, error) {
+	h, err := x.load(ctx, topology.IDsSubject(started))
+	if err != nil {
+		return false, err
+	}
+	return h.has(id), nil
+}
+
+func (h *hour) has(id event.ID) bool {
+	if _, ok := h.fresh[id]; ok {
+		return true
+	}
+	_, ok := h.old[id]
+	return ok
+}
+
+func (x *Index) load(ctx context.Context, subject string) (*hour, error) {
+	x.tick++
+	if h, ok := x.hours[subject]; ok {
+		h.used = x.tick
+		return h, nil
+	}
+	h := &hour{fresh: map[event.ID]struct{}{}, used: x.tick}
+	for entry, err := range bus.Scan(ctx, x.js, bus.Range{Stream: topology.IDs, Filter: subject, Hi: math.MaxUint64}) {
+		if err != nil {
+			x.count -= len(h.fresh) + len(h.old)
+			return nil, fmt.Errorf("read ids of %s: %w", subject, err)
+		}
+		for data := entry.Data; len(data) >= recordSize; data = data[recordSize:] {
+			x.put(h, event.ID(data[8:recordSize]))
+		}
+	}
+	x.hours[subject] = h
+	x.evict(h)
+	return h, nil
+}
+
+// Add notes records in memory and in IDS. through is the sequence of the log up
+// to which, with these, all ids are noted; 0 = no further than before.
+func (x *Index) Add(ctx context.Context, records []Record, through uint64) error {
+	through = max(through, x.through)
+	bySubject := map[string][]Record{}
+	for _, r := range records {
+		subject := topology.IDsSubject(r.Started)
+		bySubject[subject] = append(bySubject[subject], r)
+	}
+	subjects := slices.Sorted(maps.Keys(bySubject))
+	for i, subject := range subjects {
+		all := bySubject[subject]
+		for chunk := range slices.Chunk(all, maxRecords) {
+			last := i == len(subjects)-1 && &chunk[len(chunk)-1] == &all[len(all)-1]
+			if err := x.write(ctx, subject, chunk, through, last); err != nil {
+				return err
+			}
+		}
+		if h, ok := x.hours[subject]; ok { // else it is read from IDS when it is needed
+			for _, r := range all {
+				x.put(h, r.ID)
+			}
+			x.evict(h)
+		}
+	}
+	x.through = through
+	return nil
+}
+
+// write stores one message. Only the last of a batch says that all up to through
+// is noted.
+func (x *Index) write(ctx context.Context, subject string, records []Record, through uint64, last bool) error {
+	if !last {
+		through = x.through
+	}
+	data := make([]byte, 0, len(records)*recordSize)
+	for _, r := range records {
+		data = binary.BigEndian.AppendUint64(data, r.Seq)
+		data = append(data, r.ID[:]...)
+	}
+	m := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{}}
+	m.Header.Set(throughHeader, strconv.FormatUint(through, 10))
+	if _, err := x.js.PublishMsg(ctx, m); err != nil {
+		return fmt.Errorf("note ids in stream %s: %w", topology.IDs, err)
+	}
+	return nil
+}
+
+// Through reads the sequence of the log up to which all ids are noted. found is
+// false when IDS is empty, or was written to for another log: last is the sequence
+// that ours ends with.
+func (x *Index) Through(ctx context.Context, last uint64) (seq uint64, found bool, err error) {
+	x.through = 0
+	stream, err := x.js.Stream(ctx, topology.IDs)
+	if err != nil {
+		return 0, false, fmt.Errorf("read stream %s: %w", topology.IDs, err)
+	}
+	state := stream.CachedInfo().State
+	if state.Msgs == 0 {
+		return 0, false, nil
+	}
+	m, err := stream.GetMsg(ctx, state.LastSeq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) { // aged away just now
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("read the end of stream %s: %w", topology.IDs, err)
+	}
+	if seq, err = strconv.ParseUint(m.Header.Get(throughHeader), 10, 64); err != nil {
+		return 0, false, fmt.Errorf("read header %s of stream %s: %w", throughHeader, topology.IDs, err)
+	}
+	if seq > last {
+		return 0, false, nil
+	}
+	x.through = seq
+	return seq, true, nil
+}
+
+// Forget drops what is in memory: another process may have written.
+func (x *Index) Forget() {
+	clear(x.hours)
+	x.count = 0
+}
+
+func (x *Index) put(h *hour, id event.ID) {
+	if h.has(id) {
+		return
+	}
+	h.fresh[id] = struct{}{}
+	x.count++
+	if len(h.fresh) > x.limit/2 { // one hour of a storm: the older half of its ids goes
+		if h.old != nil {
+			x.log.Warn("more ids in one hour than memory is allowed for, forgetting the oldest", "ids", len(h.old))
+		}
+		x.count -= len(h.old)
+		h.old, h.fresh = h.fresh, map[event.ID]struct{}{}
+	}
+}
+
+// evict drops the hours longest unused, never keep itself, until the rest fits.
+func (x *Index) evict(keep *hour) {
+	for x.count > x.limit && len(x.hours) > 1 {
+		oldest := slices.MinFunc(slices.Collect(maps.Keys(x.hours)), func(a, b string) int {
+			return cmp.Compare(x.rank(a, keep), x.rank(b, keep))
+		})
+		if x.hours[oldest] == keep {
+			return
+		}
+		x.count -= len(x.hours[oldest].fresh) + len(x.hours[oldest].old)
+		delete(x.hours, oldest)
+	}
+}
+
+func (x *Index) rank(subject string, keep *hour) uint64 {
+	if x.hours[subject] == keep {
+		return ^uint64(0)
+	}
+	return x.hours[subject].used
+}

@@ -1,0 +1,187 @@
+// Package metrics shows what ingest does.
+package metrics
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/faultwire/faultwire/services/ingest/internal/feed"
+	"github.com/faultwire/faultwire/services/ingest/internal/slot"
+)
+
+// Clock tells the database's time.
+type Clock interface{ Now() time.Time }
+
+// Metrics is safe for use from several goroutines.
+type Metrics struct {
+	clock Clock
+
+	published, duplicates, retries, gaps prometheus.Counter
+	delay, litellmDelay                  prometheus.Histogram
+
+	mu        sync.Mutex
+	role      Role
+	watermark time.Time
+	slot      *slot.State
+
+	lag, connected, retained, safe, lost *prometheus.Desc
+}
+
+// Role is what this process does for the slot.
+type Role int
+
+// Roles.
+const (
+	Disconnected Role = iota // no session, and trying
+	Standby                  // another process follows the slot
+	Following
+)
+
+// New registers the metrics; an error says that they are registered already.
+func New(reg prometheus.Registerer, clock Clock) (*Metrics, error) {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	m := &Metrics{
+		clock:      clock,
+		published:  counter("faultwire_ingest_published_total", "Failures stored in the log by this process."),
+		duplicates: counter("faultwire_ingest_duplicates_total", "Failures read again that were in the log already."),
+		retries:    counter("faultwire_ingest_publish_retries_total", "Batches published again because the broker refused or did not answer."),
+		gaps:       counter("faultwire_ingest_gaps_total", "Times a slot had to be made anew, so that failures in between are not in the log."),
+		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "faultwire_ingest_delay_seconds", Help: "From the commit of a failure in LiteLLM's database until it is safe in the log.",
+			Buckets: []float64{.002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 300, 1800},
+		}),
+		litellmDelay: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "faultwire_litellm_delay_seconds", Help: "From the end of a failed request until LiteLLM committed its row.",
+			Buckets: []float64{1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1800, 6000},
+		}),
+		lag:       prometheus.NewDesc("faultwire_ingest_lag_seconds", "Age of the moment before which no failure is missing in the log, on the database's clock.", nil, nil),
+		connected: prometheus.NewDesc("faultwire_ingest_connected", "1 while this process follows the replication slot.", nil, nil),
+		retained:  prometheus.NewDesc("faultwire_slot_retained_bytes", "Write-ahead log that the database keeps for our slot.", nil, nil),
+		safe:      prometheus.NewDesc("faultwire_slot_safe_wal_bytes", "Write-ahead log that can be written before our slot is in danger; absent while max_slot_wal_keep_size is -1.", nil, nil),
+		lost:      prometheus.NewDesc("faultwire_slot_lost", "1 when the database has removed log that our slot needs.", nil, nil),
+	}
+	for _, c := range []prometheus.Collector{m.published, m.duplicates, m.retries, m.gaps, m.delay, m.litellmDelay, state{m}} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("register the metrics of ingest: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// Published counts a failure that is durable, and its two delays: LiteLLM's and
+// ours.
+func (m *Metrics) Published(e *feed.Entry) {
+	m.published.Inc()
+	if e.Estimated {
+		return
+	}
+	m.delay.Observe(max(0, m.clock.Now().Sub(e.Header.Time).Seconds()))
+	if e.Header.Live && !e.Ended.IsZero() {
+		m.litellmDelay.Observe(max(0, e.Header.Time.Sub(e.Ended).Seconds()))
+	}
+}
+
+// Duplicates counts rows that were in the log already.
+func (m *Metrics) Duplicates(n int) { m.duplicates.Add(float64(n)) }
+
+// Retried counts a batch that is published again.
+func (m *Metrics) Retried() { m.retries.Inc() }
+
+// Gap counts a slot that was made anew.
+func (m *Metrics) Gap() { m.gaps.Inc() }
+
+// Watermark notes the moment up to which all is durable.
+func (m *Metrics) Watermark(t time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if t.After(m.watermark) {
+		m.watermark = t
+	}
+}
+
+// Slot notes what the server says of the slot.
+func (m *Metrics) Slot(s slot.State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.slot = &s
+}
+
+// SetRole notes what this process does.
+func (m *Metrics) SetRole(r Role) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.role = r
+}
+
+// readyLag is how old the watermark may be; heartbeats move it every 5 s.
+const readyLag = 60 * time.Second
+
+// Ready returns why ingest is not keeping up.
+func (m *Metrics) Ready() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.role == Standby:
+		return ErrStandby
+	case m.role != Following:
+		return ErrDisconnected
+	case m.watermark.IsZero():
+		return ErrNothingYet
+	}
+	if lag := m.clock.Now().Sub(m.watermark); lag > readyLag {
+		return fmt.Errorf("%w: %s", ErrBehind, lag.Round(time.Second))
+	}
+	return nil
+}
+
+// Why ingest is not ready.
+var (
+	ErrStandby      = errors.New("standing by: another faultwire follows the slot")
+	ErrDisconnected = errors.New("not connected to LiteLLM's database")
+	ErrNothingYet   = errors.New("connected, nothing stored yet")
+	ErrBehind       = errors.New("behind LiteLLM's database")
+)
+
+// state is the collector of what is computed when it is asked for.
+type state struct{ *Metrics }
+
+// Describe implements [prometheus.Collector].
+func (s state) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{s.lag, s.connected, s.retained, s.safe, s.lost} {
+		ch <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (s state) Collect(ch chan<- prometheus.Metric) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gauge := func(d *prometheus.Desc, v float64) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	}
+	gauge(s.connected, number(s.role == Following))
+	if s.role != Standby && !s.watermark.IsZero() {
+		gauge(s.lag, max(0, s.clock.Now().Sub(s.watermark).Seconds()))
+	}
+	if s.slot == nil {
+		return
+	}
+	gauge(s.retained, float64(s.slot.Retained))
+	gauge(s.lost, number(s.slot.Lost()))
+	if s.slot.Safe != nil {
+		gauge(s.safe, float64(*s.slot.Safe))
+	}
+}
+
+func number(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

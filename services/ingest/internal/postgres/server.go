@@ -1,0 +1,45 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Server is what about the server decides how it is followed.
+type Server struct {
+	Number      int    // server_version_num: 150004
+	Version     string // for people: "15.4"
+	WALLevel    string // "logical" can be followed
+	SegmentSize uint64 // wal_segment_size in bytes
+	Encoding    string // see [Encoding]
+}
+
+// Major is the major version, 15.
+func (s Server) Major() int { return s.Number / 10_000 }
+
+// Inspect asks the server. Any role may.
+func Inspect(ctx context.Context, conn *pgx.Conn) (Server, error) {
+	s := Server{Encoding: Encoding(conn.PgConn())}
+	const query = `SELECT current_setting('server_version_num')::int, split_part(current_setting('server_version'), ' ', 1),
+		current_setting('wal_level'), (SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'wal_segment_size')`
+	if err := conn.QueryRow(ctx, query).Scan(&s.Number, &s.Version, &s.WALLevel, &s.SegmentSize); err != nil {
+		return Server{}, fmt.Errorf("ask the server for its version and wal_level: %w", err)
+	}
+	return s, nil
+}
+
+// RequireLogical returns a [SettingsError] unless the server writes what a
+// logical slot needs.
+func (s Server) RequireLogical() error {
+	if s.WALLevel == "logical" {
+		return nil
+	}
+	return &SettingsError{
+		Setting: "wal_level",
+		Problem: fmt.Sprintf("the database has wal_level = %s, and following it needs logical", s.WALLevel),
+		Remedy: "Run as a superuser: ALTER SYSTEM SET wal_level = logical; then restart PostgreSQL " +
+			"(Docker: command: [\"postgres\", \"-c\", \"wal_level=logical\"]; RDS: rds.logical_replication = 1; Cloud SQL: cloudsql.logical_decoding = on)",
+	}
+}

@@ -1,0 +1,155 @@
+// Package publisher is the one goroutine that writes the log: it lands what comes
+// through the feed, each failure once, whatever broke in between.
+package publisher
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/services/ingest/internal/feed"
+	"github.com/faultwire/faultwire/services/ingest/internal/ids"
+)
+
+const (
+	// linger is how long a batch waits for the rest of its transaction.
+	linger = 20 * time.Millisecond
+
+	retryFirst = 50 * time.Millisecond
+	retryMost  = 5 * time.Second
+	logEvery   = time.Minute
+)
+
+// Meter counts what the publisher does.
+type Meter interface {
+	// Published is told of every failure that is durable now.
+	Published(e *feed.Entry)
+	// Duplicates is told how many rows were in the log already.
+	Duplicates(n int)
+	// Retried is told of every publish that has to be repeated.
+	Retried()
+	// Watermark is told up to when nothing is missing, as far as is durable.
+	Watermark(t time.Time)
+}
+
+// Publisher lands the entries of a queue.
+type Publisher struct {
+	js    jetstream.JetStream
+	queue *feed.Queue
+	index *ids.Index
+	meter Meter
+	log   *slog.Logger
+
+	// Owned by Run.
+	last     uint64 // sequence of the log's end
+	synced   bool   // last, tail and index are those of the stream
+	position event.Position
+	warned   time.Time // when trouble was logged last
+
+	mu   sync.Mutex
+	tail Tail // for others to see
+}
+
+// Tail is the end of the log.
+type Tail struct {
+	Known    bool // false: the log is empty
+	Position event.Position
+	Time     time.Time // commit time or watermark
+}
+
+// New returns a publisher that has not looked at the log yet.
+func New(js jetstream.JetStream, queue *feed.Queue, meter Meter, log *slog.Logger) *Publisher {
+	return &Publisher{js: js, queue: queue, index: ids.NewIndex(js, ids.DefaultLimit, log), meter: meter, log: log}
+}
+
+// Tail is the end of the log as it was when we last wrote or read it.
+func (p *Publisher) Tail() Tail {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tail
+}
+
+func (p *Publisher) setTail(t Tail) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tail = t
+}
+
+// Sync reads the end of the log, and retries until it can. It is called once,
+// before Run.
+func (p *Publisher) Sync(ctx context.Context) error {
+	return p.retry(ctx, "read the end of the log", func() error { return p.sync(ctx) })
+}
+
+// Run lands entries until ctx ends, and returns nil then. Trouble with the broker
+// is waited out: nothing is dropped, the queue fills.
+func (p *Publisher) Run(ctx context.Context) error {
+	for {
+		b, ok := p.collect(ctx)
+		if !ok {
+			return nil
+		}
+		if !p.land(ctx, b) {
+			return nil
+		}
+	}
+}
+
+// collect waits for the next entries; false = ctx ended.
+func (p *Publisher) collect(ctx context.Context) (*pending, bool) {
+	b := &pending{}
+	var late <-chan time.Time
+	for {
+		for e, ok := p.queue.Pop(); ok; e, ok = p.queue.Pop() {
+			if b.add(e); b.full() {
+				return b, true
+			}
+		}
+		if b.whole() {
+			return b, true
+		}
+		if late == nil && len(b.entries) > 0 {
+			timer := time.NewTimer(linger)
+			defer timer.Stop()
+			late = timer.C
+		}
+		select {
+		case <-ctx.Done():
+			return nil, false
+		case <-late:
+			return b, true
+		case <-p.queue.Ready():
+		}
+	}
+}
+
+// retry repeats try, with growing pauses, until it succeeds (true as a nil error)
+// or ctx ends. The first failure is logged, then one a minute.
+func (p *Publisher) retry(ctx context.Context, what string, try func() error) error {
+	pause := retryFirst
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if time.Since(p.warned) > logEvery {
+			p.warned = time.Now()
+			p.log.Warn("no answer from NATS, trying again until there is one", "step", what, "error", err)
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+		pause = min(2*pause, retryMost)
+	}
+}

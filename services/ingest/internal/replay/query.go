@@ -1,0 +1,154 @@
+package replay
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
+)
+
+// stored is how times are compared with "startTime", which is naive UTC.
+const stored = "2006-01-02 15:04:05.999999"
+
+// query is what a replay selects, as SQL. Its conditions are added one by one, so
+// that a count after each tells which of them emptied the result.
+type query struct {
+	table      postgres.Table
+	start, end time.Time // zero = open
+	filters    []filter
+	args       []string
+	limit      int // 0 = all
+}
+
+// filter is one condition; the first is the failure rule with the time.
+type filter struct {
+	name, value string
+	sql         string
+}
+
+// newQuery reads a request. Its conditions are those of the old tool, except that
+// a model is also found by its group, the name that clients call: since LiteLLM
+// 1.83 the column model holds "provider/name".
+func newQuery(table postgres.Table, r event.ReplayRequest) *query {
+	q := &query{table: table, limit: r.Query.Limit}
+	when := table.Failed()
+	value := "any"
+	if r.Query.TimeFilter {
+		q.start, q.end = rangeOf(r)
+		value = shown(q.start) + " – " + shown(q.end)
+		if !q.start.IsZero() {
+			when += ` AND "startTime" >= ` + q.arg(q.start.Format(stored), "timestamp")
+		}
+		if !q.end.IsZero() {
+			when += ` AND "startTime" <= ` + q.arg(q.end.Format(stored), "timestamp")
+		}
+	}
+	q.filters = append(q.filters, filter{"time", value, when})
+	if r.Query.Model != "" {
+		q.filters = append(q.filters, filter{"model", r.Query.Model, q.modelIs(r.Query.Model)})
+	}
+	if r.Query.Key != "" {
+		q.filters = append(q.filters, filter{"key", r.Query.Key, "metadata ->> 'user_api_key_alias' = " + q.arg(r.Query.Key, "text")})
+	}
+	return q
+}
+
+func (q *query) modelIs(name string) string {
+	arg := q.arg(name, "text")
+	if !q.table.Has("model_group") {
+		return "model = " + arg
+	}
+	return "(model = " + arg + " OR model_group = " + arg + ")"
+}
+
+// arg adds a parameter and returns its place.
+func (q *query) arg(value, sqlType string) string {
+	q.args = append(q.args, value)
+	return "$" + strconv.Itoa(len(q.args)) + "::" + sqlType
+}
+
+// rangeOf is the range of a request with a time filter: as asked for, or the last
+// days (at least one) before it was asked.
+func rangeOf(r event.ReplayRequest) (start, end time.Time) {
+	if r.Query.Start == nil && r.Query.End == nil {
+		end = r.Asked.UTC()
+		return end.Add(-24 * time.Hour * time.Duration(max(r.Query.Days, 1))), end
+	}
+	if r.Query.Start != nil {
+		start = r.Query.Start.UTC()
+	}
+	if r.Query.End != nil {
+		end = r.Query.End.UTC()
+	}
+	return start, end
+}
+
+func shown(t time.Time) string {
+	if t.IsZero() {
+		return "…"
+	}
+	return t.Format(time.DateTime)
+}
+
+// where joins all conditions.
+func (q *query) where() string {
+	all := make([]string, len(q.filters))
+	for i, f := range q.filters {
+		all[i] = f.sql
+	}
+	return strings.Join(all, " AND ")
+}
+
+// countSQL counts what is left after each filter, in one pass.
+func (q *query) countSQL() string {
+	counts := make([]string, len(q.filters))
+	for i := range q.filters {
+		counts[i] = "count(*)"
+		if i > 0 {
+			var so []string
+			for _, f := range q.filters[1 : i+1] {
+				so = append(so, f.sql)
+			}
+			counts[i] += " FILTER (WHERE " + strings.Join(so, " AND ") + ")"
+		}
+	}
+	return fmt.Sprintf("SELECT %s FROM %s WHERE %s", strings.Join(counts, ", "), q.table.Name(), q.filters[0].sql)
+}
+
+// place is the last row of a page.
+type place struct {
+	startTime, requestID string
+	none                 bool // before the first page
+}
+
+// pageSQL reads the next n rows after a place, newest first.
+func (q *query) pageSQL(after place, n int) (sql string, args []string) {
+	where, args := q.where(), q.args
+	if !after.none {
+		args = append(args[:len(args):len(args)], after.startTime, after.requestID)
+		time, id := fmt.Sprintf("$%d::timestamp", len(args)-1), fmt.Sprintf("$%d::text", len(args))
+		where += fmt.Sprintf(` AND "startTime" <= %[1]s AND ("startTime" < %[1]s OR request_id > %[2]s)`, time, id)
+	}
+	return fmt.Sprintf(`SELECT * FROM %s WHERE %s ORDER BY "startTime" DESC, request_id LIMIT %d`, q.table.Name(), where, n), args
+}
+
+// funnel says how many were left after each filter; n rows were read in the end.
+func (q *query) funnel(counts []int, n int) []event.FunnelStep {
+	steps := make([]event.FunnelStep, 0, len(q.filters)+1)
+	limited := q.limit > 0 && n == q.limit
+	for i, f := range q.filters {
+		// LiteLLM goes on writing while we read: what was read was there.
+		left := max(counts[i], n)
+		if i == len(q.filters)-1 && !limited {
+			left = n
+		}
+		steps = append(steps, event.FunnelStep{Filter: f.name, Value: f.value, Left: left})
+	}
+	if q.limit > 0 {
+		steps = append(steps, event.FunnelStep{Filter: "limit", Value: strconv.Itoa(q.limit), Left: n})
+	}
+	return steps
+}

@@ -1,0 +1,167 @@
+// Package slot makes and watches the replication slot: the mark in PostgreSQL's
+// log up to which our rows are safe.
+package slot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
+)
+
+const (
+	plugin        = "pgoutput"
+	failoverMajor = 17 // first release whose slots can be kept in step on a standby
+)
+
+// CreateSQL makes the slot by SQL, for people.
+func CreateSQL(name string, major int) string {
+	if major >= failoverMajor {
+		return fmt.Sprintf("SELECT pg_create_logical_replication_slot(%s, '%s', false, false, true);", postgres.Literal(name), plugin)
+	}
+	return fmt.Sprintf("SELECT pg_create_logical_replication_slot(%s, '%s');", postgres.Literal(name), plugin)
+}
+
+// DropSQL removes the slot.
+func DropSQL(name string) string {
+	return fmt.Sprintf("SELECT pg_drop_replication_slot(%s);", postgres.Literal(name))
+}
+
+// State is what pg_replication_slots says. Any role may read it.
+type State struct {
+	Plugin    string
+	Database  string
+	ActivePID int // of the walsender that serves a follower; 0 = none
+	TwoPhase  bool
+	Status    string // wal_status: reserved, extended, unreserved, lost
+	// Half marks a slot that is being made, or whose making was cut off.
+	Half bool
+	// Retained is how many bytes of WAL the server keeps for it.
+	Retained int64
+	// Safe is how many bytes may be written before it is in danger; nil while
+	// max_slot_wal_keep_size is -1, when it is the disk that is in danger.
+	Safe *int64
+}
+
+// Lost reports whether the server has removed WAL that the slot needs.
+func (s State) Lost() bool { return s.Status == "lost" }
+
+// Read returns found = false when there is none.
+func Read(ctx context.Context, conn *pgx.Conn, name string) (s State, found bool, err error) {
+	const query = `SELECT coalesce(plugin, ''), coalesce(database, ''), coalesce(active_pid, 0), two_phase, coalesce(wal_status, ''),
+		slot_type = 'logical' AND confirmed_flush_lsn IS NULL, safe_wal_size,
+		coalesce((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - restart_lsn)::bigint, 0)
+		FROM pg_catalog.pg_replication_slots WHERE slot_name = $1`
+	err = conn.QueryRow(ctx, query, name).Scan(&s.Plugin, &s.Database, &s.ActivePID, &s.TwoPhase, &s.Status, &s.Half, &s.Safe, &s.Retained)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return State{}, false, nil
+	}
+	if err != nil {
+		return State{}, false, fmt.Errorf("look at slot %q: %w", name, err)
+	}
+	return s, true, nil
+}
+
+// Check returns a [postgres.SettingsError] when the slot is none that we can
+// follow.
+func (s State) Check(name, database string) error {
+	wrong := func(problem, remedy string) error {
+		return &postgres.SettingsError{Setting: "ingest.slot", Problem: fmt.Sprintf("slot %q %s", name, problem), Remedy: remedy}
+	}
+	const other = "Set ingest.slot (FAULTWIRE_INGEST_SLOT) to another name; faultwire makes it"
+	switch {
+	case s.Plugin != plugin:
+		if s.Plugin == "" {
+			return wrong("is for physical replication", other)
+		}
+		return wrong("has the plugin "+s.Plugin+", not "+plugin, other)
+	case s.Database != database:
+		return wrong(fmt.Sprintf("belongs to database %q, not to %q (another faultwire?)", s.Database, database), other)
+	case s.TwoPhase:
+		return wrong("was made with two_phase, which faultwire does not understand", other+", or drop it: "+DropSQL(name))
+	case s.Lost():
+		return wrong("is lost: the server removed WAL that faultwire had not read yet (max_slot_wal_keep_size)",
+			"Drop it, then start faultwire again, which makes a new one: "+DropSQL(name)+
+				" Failures committed in between are not in the log; `faultwire replay` reads them out of LiteLLM's table")
+	}
+	return nil
+}
+
+// BlockedError says who keeps the slot from being made: a slot waits for every
+// transaction that writes, in any database of the server.
+type BlockedError struct {
+	Name    string
+	Blocker string // "" when it ended meanwhile
+	Cause   error
+}
+
+func (e *BlockedError) Error() string {
+	who := e.Blocker
+	if who == "" {
+		who = "a transaction that has ended by now"
+	}
+	return fmt.Sprintf("make slot %q: waiting for %s", e.Name, who)
+}
+
+func (e *BlockedError) Unwrap() error { return e.Cause }
+
+// Create makes the slot on a replication connection, which has a lock_timeout;
+// sql is for finding out who is in the way ([BlockedError]). A slot of that name
+// is [ErrExists].
+func Create(ctx context.Context, replication *pgconn.PgConn, sql *pgx.Conn, name string, major int) error {
+	options := "NOEXPORT_SNAPSHOT"
+	switch {
+	case major >= failoverMajor:
+		options = "(FAILOVER, SNAPSHOT 'nothing')"
+	case major >= 15:
+		options = "(SNAPSHOT 'nothing')"
+	}
+	_, err := pglogrepl.CreateReplicationSlot(ctx, replication, postgres.Quote(name), plugin, pglogrepl.CreateReplicationSlotOptions{SnapshotAction: options})
+	switch postgres.State(err) {
+	case "":
+	case postgres.StateDuplicate:
+		return ErrExists
+	case postgres.StateLockTimeout:
+		return &BlockedError{Name: name, Blocker: blocker(ctx, sql), Cause: err}
+	}
+	if err != nil {
+		return fmt.Errorf("make slot %q: %w", name, err)
+	}
+	return nil
+}
+
+// ErrExists is returned by Create when somebody was faster.
+var ErrExists = errors.New("the slot exists already")
+
+// blocker describes the oldest transaction that writes. Without pg_monitor the
+// server hides what other roles do; then the pid has to be enough.
+func blocker(ctx context.Context, conn *pgx.Conn) string {
+	const query = `SELECT pid, coalesce(usename, ''), coalesce(datname, ''), coalesce(application_name, ''), xact_start
+		FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start NULLS LAST LIMIT 1`
+	var (
+		pid                     int
+		user, database, program string
+		since                   *time.Time
+	)
+	if err := conn.QueryRow(ctx, query).Scan(&pid, &user, &database, &program, &since); err != nil {
+		return "" // it is only for the message
+	}
+	text := fmt.Sprintf("the transaction of process %d (role %q, database %q, program %q)", pid, user, database, program)
+	if since != nil {
+		text += " open since " + since.UTC().Format(time.DateTime) + " UTC"
+	}
+	return fmt.Sprintf("%s; end it, or run as a superuser: SELECT pg_terminate_backend(%d);", text, pid)
+}
+
+// Unfinished says that somebody is making the slot, or was and left a walsender
+// behind that goes on waiting.
+func (s State) Unfinished(name string) error {
+	who := fmt.Sprintf("process %d of the database, which is making it; if nobody is, run as a superuser: SELECT pg_terminate_backend(%d);", s.ActivePID, s.ActivePID)
+	return &BlockedError{Name: name, Blocker: who}
+}

@@ -1,0 +1,136 @@
+package ingest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/faultwire/faultwire/pkg/redact"
+	"github.com/faultwire/faultwire/pkg/topology"
+	"github.com/faultwire/faultwire/services/ingest/internal/failure"
+	"github.com/faultwire/faultwire/services/ingest/internal/feed"
+	"github.com/faultwire/faultwire/services/ingest/internal/metrics"
+	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
+	"github.com/faultwire/faultwire/services/ingest/internal/publisher"
+	"github.com/faultwire/faultwire/services/ingest/internal/replay"
+	"github.com/faultwire/faultwire/services/ingest/internal/spendlog"
+)
+
+// Service follows LiteLLM's table and answers replays.
+type Service struct {
+	deps    Deps
+	db      *database
+	metrics *metrics.Metrics
+	clock   *postgres.Clock
+}
+
+// New checks the settings and registers the metrics. It connects to nothing.
+func New(cfg Config, deps Deps) (*Service, error) {
+	db, err := newDatabase(cfg, deps.Log)
+	if err != nil {
+		return nil, err
+	}
+	clock := &postgres.Clock{}
+	if deps.Registerer == nil {
+		deps.Registerer = prometheus.NewRegistry()
+	}
+	m, err := metrics.New(deps.Registerer, clock)
+	if err != nil {
+		return nil, err
+	}
+	if deps.Ready != nil {
+		deps.Ready.Add("ingest", func(context.Context) error { return m.Ready() })
+	}
+	return &Service{deps: deps, db: db, metrics: m, clock: clock}, nil
+}
+
+// Run returns nil when ctx ended. At the start it makes publication and slot if
+// they are missing; a fault of the settings ([IsSettings]) is returned at once, a
+// database that can't be reached after 30 s. From then on Run waits out whatever
+// happens to database and broker.
+func (s *Service) Run(ctx context.Context) error {
+	builder, err := newBuilder(ctx, s.db.cfg, s.deps)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	queue := feed.NewQueue()
+	p := publisher.New(s.deps.Store.JetStream, queue, s.metrics, s.deps.Log)
+	if err := p.Sync(ctx); err != nil {
+		return ended(ctx, err)
+	}
+	f := &follower{db: s.db, queue: queue, builder: builder, clock: s.clock, publisher: p, metrics: s.metrics, log: s.deps.Log}
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.Run(inner) })
+	group.Go(func() error { return f.run(inner) })
+	group.Go(func() error { return newReplayer(s.db, s.deps, builder).Run(inner) })
+	return ended(ctx, group.Wait())
+}
+
+// ended makes the end of ctx no error.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// Replayer answers replays and does nothing else: it needs SELECT on LiteLLM's
+// table, no slot and no wal_level.
+type Replayer struct {
+	db   *database
+	deps Deps
+}
+
+// NewReplayer checks the settings. Deps.Registerer and Deps.Ready are not used.
+func NewReplayer(cfg Config, deps Deps) (*Replayer, error) {
+	db, err := newDatabase(cfg, deps.Log)
+	if err != nil {
+		return nil, err
+	}
+	return &Replayer{db: db, deps: deps}, nil
+}
+
+// Run returns nil when ctx ended. A request that can't be answered gets an end
+// marker that says why.
+func (r *Replayer) Run(ctx context.Context) error {
+	builder, err := newBuilder(ctx, r.db.cfg, r.deps)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	return newReplayer(r.db, r.deps, builder).Run(ctx)
+}
+
+func newReplayer(db *database, deps Deps, builder *failure.Builder) *replay.Replayer {
+	return replay.New(replay.Config{Dialer: db.dialer, Schema: db.cfg.Postgres.Schema, Builder: builder, JetStream: deps.Store.JetStream, Log: deps.Log})
+}
+
+func newBuilder(ctx context.Context, cfg Config, deps Deps) (*failure.Builder, error) {
+	tag, err := installTag(ctx, deps.Store.State)
+	if err != nil {
+		return nil, err
+	}
+	options := spendlog.Options{KeepPrompts: cfg.Ingest.KeepPrompts, OwnUser: "faultwire-" + tag}
+	if cfg.Ingest.Redact {
+		options.Redactor = redact.New(redact.Options{})
+	}
+	return failure.NewBuilder(options, deps.Store.JetStream.Conn().MaxPayload(), deps.Log), nil
+}
+
+// installTag is the random tag that marks our own calls to the LLM. Who comes
+// first chooses it.
+func installTag(ctx context.Context, state jetstream.KeyValue) (string, error) {
+	_, err := state.Create(ctx, topology.InstallKey, []byte(rand.Text()))
+	if err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
+		return "", fmt.Errorf("choose the tag of this installation: %w", err)
+	}
+	entry, err := state.Get(ctx, topology.InstallKey)
+	if err != nil {
+		return "", fmt.Errorf("read the tag of this installation: %w", err)
+	}
+	return string(entry.Value()), nil
+}
