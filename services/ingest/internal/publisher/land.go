@@ -68,7 +68,7 @@ func (p *Publisher) land(ctx context.Context, b *pending) bool {
 func (p *Publisher) publish(ctx context.Context, entries []*feed.Entry) (batch.Result, error) {
 	messages := make([]*nats.Msg, len(entries))
 	for i, e := range entries {
-		messages[i] = message(e)
+		messages[i] = Message(e)
 	}
 	result, err := batch.Publish(ctx, p.js, batch.After(p.last), messages)
 	if errors.Is(err, batch.ErrDuplicate) {
@@ -84,7 +84,7 @@ func (p *Publisher) publish(ctx context.Context, entries []*feed.Entry) (batch.R
 // again.
 func (p *Publisher) publishSingly(ctx context.Context, entries []*feed.Entry, messages []*nats.Msg) (batch.Result, error) {
 	for i, e := range entries {
-		messages[i] = message(e)
+		messages[i] = Message(e)
 		ack, err := p.js.PublishMsg(ctx, messages[i], jetstream.WithExpectLastSequence(p.last))
 		if err != nil {
 			return batch.Result{}, fmt.Errorf("publish a failure: %w", err)

@@ -53,8 +53,8 @@ func (b *pending) landed() {
 	}
 }
 
-// message is the form an entry has in the log.
-func message(e *feed.Entry) *nats.Msg {
+// Message is the form an entry has in the log.
+func Message(e *feed.Entry) *nats.Msg {
 	m := &nats.Msg{Subject: e.Subject, Data: e.Data, Header: nats.Header{}}
 	topology.WriteHeader(m.Header, e.Header)
 	return m
