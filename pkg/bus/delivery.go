@@ -58,7 +58,7 @@ type delivery struct {
 type deliveryKey struct{}
 
 func deliveryOf(ctx context.Context) *delivery {
-	d, _ := ctx.Value(deliveryKey{}).(*delivery) //nolint:errcheck // nil from another subscriber
+	d, _ := ctx.Value(deliveryKey{}).(*delivery) // nil from another subscriber
 	return d
 }
 

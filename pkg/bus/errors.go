@@ -25,7 +25,7 @@ var (
 // Ways a pull request of a cursor can end early.
 var (
 	errGap         = errors.New("entries were lost on the way")
-	errReconnected = errors.New("the connection to NATS was interrupted")
+	errReconnected = errors.New("the connection to NATS is interrupted")
 	errNothing     = errors.New("the server sent nothing")
 )
 

@@ -127,7 +127,10 @@ func TestFollowBreak(t *testing.T) {
 	makeStream(t, js, jetstream.StreamConfig{Name: "LOG", Subjects: []string{"log.>"}})
 	fill(t, js, 10, "log.a")
 	n := 0
-	for range bus.Follow(t.Context(), js, "LOG", "", 0, true) {
+	for _, err := range bus.Follow(t.Context(), js, "LOG", "", 0, true) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if n++; n == 3 {
 			break
 		}

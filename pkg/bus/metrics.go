@@ -41,8 +41,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 // register returns the collector that is there already when another router made it.
 func register[C prometheus.Collector](r prometheus.Registerer, c C) (C, error) {
 	err := r.Register(c)
-	var twice prometheus.AlreadyRegisteredError
-	if errors.As(err, &twice) {
+	if twice, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		if existing, ok := twice.ExistingCollector.(C); ok {
 			return existing, nil
 		}

@@ -230,7 +230,10 @@ func TestScanErrors(t *testing.T) {
 		t.Errorf("cut short after %d: %v, want the cause; without it the scan looks complete", n, last)
 	}
 
-	for range bus.Scan(t.Context(), js, bus.Range{Stream: "LOG", Hi: 3000}) {
+	for _, err := range bus.Scan(t.Context(), js, bus.Range{Stream: "LOG", Hi: 3000}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	if names := consumerNames(t, log); len(names) != 0 {

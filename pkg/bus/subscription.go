@@ -63,6 +63,9 @@ func (s *subscription) run(ctx context.Context) error {
 
 // fetch returns nil when there is no message now.
 func (s *subscription) fetch() (jetstream.Msg, error) {
+	if conn := s.js.Conn(); !conn.IsConnected() && !conn.IsClosed() {
+		return nil, errReconnected // a request would be sent when nobody waits for the answer
+	}
 	batch, err := s.consumer.Fetch(1, jetstream.FetchMaxWait(fetchWait))
 	if err != nil {
 		return nil, err
@@ -82,6 +85,9 @@ func (s *subscription) diagnose(ctx context.Context, err error) error {
 	if !s.troubled {
 		s.log.Warn("can't fetch messages, trying on", "error", err)
 		s.troubled = true
+	}
+	if errors.Is(err, errReconnected) {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

@@ -30,7 +30,7 @@ func Restarting(log *slog.Logger, what string, run func(ctx context.Context) err
 			if time.Since(began) > restartMost {
 				wait = restartFirst
 			}
-			log.Warn(what+" was interrupted, resuming", telemetry.ErrorKey, err, "in", wait)
+			log.Warn("interrupted, resuming", "what", what, telemetry.ErrorKey, err, "in", wait)
 			timer := time.NewTimer(wait)
 			select {
 			case <-ctx.Done():

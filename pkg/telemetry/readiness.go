@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -65,7 +66,7 @@ type answer struct {
 // ask runs all checks at once and returns the answers in the order of Add.
 func (r *Readiness) ask(ctx context.Context) []answer {
 	r.mu.Lock()
-	checks := r.checks[:len(r.checks):len(r.checks)]
+	checks := slices.Clip(r.checks)
 	r.mu.Unlock()
 	pending := make([]chan error, len(checks))
 	for i, c := range checks {
