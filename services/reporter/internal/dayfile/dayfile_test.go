@@ -48,7 +48,7 @@ func write(set *dayfile.Set, report string, part dayfile.Part) error {
 	if err != nil {
 		return err
 	}
-	defer file.Abort()
+	defer file.Close()
 	if _, err := file.Write([]byte(content(report, part))); err != nil {
 		return err
 	}
@@ -134,11 +134,11 @@ func TestNothingIsThereBeforeCommit(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(set.Dir(), set.Name(dayfile.Full))); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("an unfinished file has its name: %v", err)
 	}
-	if err := file.Abort(); err != nil {
+	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := file.Abort(); err != nil {
-		t.Errorf("second Abort: %v", err)
+	if err := file.Close(); err != nil {
+		t.Errorf("second Close: %v", err)
 	}
 	for name := range tree(t, dir) {
 		if strings.Contains(name, ".tmp") {

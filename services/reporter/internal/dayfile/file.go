@@ -22,7 +22,7 @@ type File struct {
 }
 
 // Create begins a part that the set doesn't have. The caller ends it with Commit
-// or Abort.
+// or gives it up with Close.
 func (s *Set) Create(p Part) (*File, error) {
 	if s.has[p] {
 		return nil, fmt.Errorf("%s: %w", s.in(s.Name(p)), fs.ErrExist)
@@ -90,9 +90,9 @@ func (f *File) finish() error {
 	return errors.Join(err, f.file.Close())
 }
 
-// Abort removes what was written; after Commit it does nothing, so that it can be
-// deferred.
-func (f *File) Abort() error {
+// Close gives up what was not committed and removes it. It may be called again and
+// after Commit, so that it can be deferred.
+func (f *File) Close() error {
 	if f.done {
 		return nil
 	}

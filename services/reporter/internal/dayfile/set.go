@@ -144,6 +144,15 @@ func (s *Set) Files() []string {
 	return names
 }
 
+// Open reads a part that is there.
+func (s *Set) Open(p Part) (*os.File, error) {
+	file, err := os.Open(s.in(s.Name(p)))
+	if err != nil {
+		return nil, explain(s.in(s.Name(p)), err)
+	}
+	return file, nil
+}
+
 // Close lets others at the set. Its files stay as they are.
 func (s *Set) Close() error {
 	err := s.lock.Unlock()
