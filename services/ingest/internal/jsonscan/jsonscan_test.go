@@ -149,6 +149,7 @@ func scan(doc []byte) (names, values []string, err error) {
 func decode(t *testing.T, doc []byte) (names, values []string, object bool) {
 	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.UseNumber()
 	tok, err := dec.Token()
 	if err != nil {
 		t.Fatal(err)
