@@ -7,57 +7,102 @@ import (
 	"unicode/utf8"
 )
 
-// maxPart caps hypothesis and advice, in bytes.
-const maxPart = 1500
+const (
+	// maxPart caps hypothesis and advice, in bytes.
+	maxPart = 1500
+	// maxContent caps what is looked at of the model's text, in bytes: its end, the
+	// thoughts come first.
+	maxContent = 64 << 10
+	// maxObjects caps how many braces are tried as the start of the answer, so that
+	// a text of braces alone isn't read a thousand times over.
+	maxObjects = 200
+)
 
 // Answer is what the LLM thinks. It is opinion, and hostile like all log text: an
 // LLM repeats what it read.
 type Answer struct {
-	Hypothesis string `json:"hypothesis"`
-	Advice     string `json:"advice"`
+	Hypothesis string
+	Advice     string
 }
 
 // parse finds the answer in what the model wrote: think-blocks, fences and chatter
-// around the JSON object are common.
+// around the JSON object are common. What a model thinks aloud may hold drafts, so
+// what is behind the last end of a think-block comes first.
 func parse(content string) (Answer, error) {
-	if _, after, found := strings.Cut(content, "</think>"); found {
-		content = after
+	content = content[max(0, len(content)-maxContent):]
+	if i := strings.LastIndex(content, "</think>"); i >= 0 {
+		if a, found := find(content[i:]); found {
+			return a, nil
+		}
 	}
-	for start := strings.IndexByte(content, '{'); start >= 0; {
-		var a Answer
-		if json.NewDecoder(strings.NewReader(content[start:])).Decode(&a) == nil {
-			if a = (Answer{clean(a.Hypothesis), clean(a.Advice)}); a.Hypothesis != "" {
-				return a, nil
-			}
-		}
-		next := strings.IndexByte(content[start+1:], '{')
-		if next < 0 {
-			break
-		}
-		start += 1 + next
+	if a, found := find(content); found {
+		return a, nil
 	}
 	return Answer{}, errNoAnswer
 }
 
-// clean makes one line of printable text out of s and caps it.
-func clean(s string) string {
-	s = strings.ToValidUTF8(s, "�")
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
+// find returns the first JSON object that has a hypothesis.
+func find(content string) (Answer, bool) {
+	for range maxObjects {
+		start := strings.IndexByte(content, '{')
+		if start < 0 {
+			break
 		}
-		if !unicode.IsPrint(r) {
+		content = content[start:]
+		var object struct {
+			Hypothesis words `json:"hypothesis"`
+			Advice     words `json:"advice"`
+		}
+		if json.NewDecoder(strings.NewReader(content)).Decode(&object) == nil {
+			a := Answer{Hypothesis: oneLine(string(object.Hypothesis), maxPart), Advice: oneLine(string(object.Advice), maxPart)}
+			if a.Hypothesis != "" {
+				return a, true
+			}
+		}
+		content = content[1:]
+	}
+	return Answer{}, false
+}
+
+// words is a text, or a list of them: models like to give advice in points.
+type words string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (w *words) UnmarshalJSON(data []byte) error {
+	var list []string
+	if json.Unmarshal(data, &list) == nil {
+		*w = words(strings.Join(list, " "))
+		return nil
+	}
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return err
+	}
+	*w = words(text)
+	return nil
+}
+
+// oneLine makes one line of printable text out of s, at most limit bytes long:
+// control characters, and those that change the direction of what follows, are
+// left out.
+func oneLine(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
 			return -1
 		}
 		return r
-	}, s)
+	}, strings.ToValidUTF8(s, "�"))
 	s = strings.Join(strings.Fields(s), " ")
-	if len(s) <= maxPart {
+	if len(s) <= limit {
 		return s
 	}
-	n := maxPart
+	const more = "…"
+	n := limit - len(more)
 	for !utf8.RuneStart(s[n]) {
 		n--
 	}
-	return s[:n] + "…"
+	return s[:n] + more
 }

@@ -5,17 +5,21 @@ import (
 	"net/http"
 )
 
-// limited caps the body of every response at maxAnswer bytes: an endpoint that
-// never stops sending must not fill the memory.
+// maxResponse caps what is read of a response, in bytes.
+const maxResponse = 1 << 20
+
+// limited caps the body of every response: an endpoint that never stops sending
+// must not fill the memory.
 type limited struct{ http.RoundTripper }
 
 func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := l.RoundTripper.RoundTrip(r)
-	if err == nil {
-		response.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(response.Body, maxAnswer), response.Body}
+	if err != nil {
+		return nil, err
 	}
-	return response, err
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(response.Body, maxResponse), response.Body}
+	return response, nil
 }
