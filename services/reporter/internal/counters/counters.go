@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/faultwire/faultwire/pkg/event"
-	"github.com/faultwire/faultwire/services/reporter/internal/plain"
+	"github.com/faultwire/faultwire/pkg/plain"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/faultwire/faultwire/services/reporter/internal/plain"
+	"github.com/faultwire/faultwire/pkg/plain"
 )
 
 // Again is the command that reads the same rows from LiteLLM's table.

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/faultwire/faultwire/pkg/event"
-	"github.com/faultwire/faultwire/services/reporter/internal/plain"
+	"github.com/faultwire/faultwire/pkg/plain"
 )
 
 func (p *page) batches() {

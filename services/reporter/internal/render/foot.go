@@ -3,7 +3,7 @@ package render
 import (
 	"strings"
 
-	"github.com/faultwire/faultwire/services/reporter/internal/plain"
+	"github.com/faultwire/faultwire/pkg/plain"
 )
 
 // foot says what is missing, what was written and how to read it again.

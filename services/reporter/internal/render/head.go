@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/faultwire/faultwire/services/reporter/internal/plain"
+	"github.com/faultwire/faultwire/pkg/plain"
 )
 
 func (p *page) head() {

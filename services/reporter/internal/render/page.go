@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/faultwire/faultwire/pkg/event"
-	"github.com/faultwire/faultwire/services/reporter/internal/plain"
+	"github.com/faultwire/faultwire/pkg/plain"
 )
 
 // page is a text that grows.

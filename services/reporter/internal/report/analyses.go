@@ -102,7 +102,7 @@ func (j *job) remarks(missing string) []string {
 		lines = append(lines[:len(lines):len(lines)], missing+": is the analyzer running? The numbers here don't need it.")
 	}
 	if j.damaged > 0 {
-		lines = append(lines[:len(lines):len(lines)], fmt.Sprintf("%d entries of the log are damaged and not counted.", j.damaged))
+		lines = append(lines[:len(lines):len(lines)], fmt.Sprintf("Damaged in the log and not counted: %d of its entries.", j.damaged))
 	}
 	return lines
 }

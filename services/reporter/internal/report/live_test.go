@@ -228,7 +228,7 @@ func TestDamagedEntry(t *testing.T) {
 	p.close()
 	defer s.run()()
 	s.outcome(event.RunLive, p.report())
-	if report := s.read("2026-11-23/llm_analysis_100000.txt"); !strings.Contains(report, "INCOMPLETE: 2 of 3 failures") || !strings.Contains(report, "1 entries of the log are damaged") {
+	if report := s.read("2026-11-23/llm_analysis_100000.txt"); !strings.Contains(report, "INCOMPLETE: 2 of 3 failures") || !strings.Contains(report, "Damaged in the log and not counted: 1 of its entries.") {
 		t.Errorf("the text says nothing of it:\n%s", report)
 	}
 }

@@ -106,16 +106,6 @@ func (w *Writer) lastOutcome(ctx context.Context, run string) (*event.Outcome, e
 	return &o, nil
 }
 
-// isFinished reports whether the outcome of a complete set is stored, or that of a
-// later live period.
-func (w *Writer) isFinished(ctx context.Context, j *job) (bool, error) {
-	last, err := w.lastOutcome(ctx, j.period.Run)
-	if err != nil || last == nil {
-		return false, err
-	}
-	return last.Report == j.id || j.replay == nil && last.End.After(j.period.End), nil
-}
-
 // purge removes the rows of a replay. Its end marker stays, a day: it keeps the
 // request from being carried out again.
 func (w *Writer) purge(ctx context.Context, j *job) error {

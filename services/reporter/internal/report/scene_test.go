@@ -207,7 +207,7 @@ func (s *scene) outcome(run, report string) event.Outcome {
 	for {
 		select {
 		case entry := <-watcher.Updates():
-			if entry == nil { // all there was
+			if entry == nil || entry.Operation() != jetstream.KeyValuePut { // nil: all there was
 				continue
 			}
 			o, err := event.Decode[event.Outcome](entry.Value())

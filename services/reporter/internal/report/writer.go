@@ -125,6 +125,13 @@ func (w *Writer) tryWrite(ctx context.Context, j *job) error {
 	if err := w.prepare(ctx, j); err != nil {
 		return err
 	}
+	last, err := w.lastOutcome(ctx, j.period.Run)
+	if err != nil {
+		return err
+	}
+	if last != nil && last.Report == j.id { // only the ack was lost
+		return w.purge(ctx, j)
+	}
 	if j.replay == nil && j.period.N == 0 {
 		return w.finish(ctx, j, nil)
 	}
@@ -132,20 +139,14 @@ func (w *Writer) tryWrite(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	err = w.writeSet(ctx, j, set)
+	err = w.writeSet(ctx, j, set, last)
 	return errors.Join(err, set.Close())
 }
 
-// writeSet writes what the set lacks.
-func (w *Writer) writeSet(ctx context.Context, j *job, set *dayfile.Set) error {
-	if set.Complete() {
-		done, err := w.isFinished(ctx, j)
-		if err != nil {
-			return err
-		}
-		if done {
-			return w.purge(ctx, j)
-		}
+// writeSet writes what the set lacks. last is the last outcome of the run, or nil.
+func (w *Writer) writeSet(ctx context.Context, j *job, set *dayfile.Set, last *event.Outcome) error {
+	if set.Complete() && j.replay == nil && last != nil && last.End.After(j.period.End) {
+		return nil // its outcome has been overwritten
 	}
 	if err := w.count(ctx, j); err != nil {
 		return err
