@@ -248,3 +248,19 @@ func TestLaterVersion(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 }
+
+// TestStreamIsGone: a reader that can't go on says so.
+func TestStreamIsGone(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	if err := store.JetStream.DeleteStream(t.Context(), topology.Failures); err != nil {
+		t.Fatal(err)
+	}
+	r := counters.NewReader(store, testkit.Logger(t))
+	if err := r.Run(t.Context()); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		t.Errorf("error = %v", err)
+	}
+	if err := r.Progress(t.Context()); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		t.Errorf("progress = %v", err)
+	}
+}
