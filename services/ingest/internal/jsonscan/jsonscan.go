@@ -21,9 +21,11 @@ var (
 )
 
 // Member is a member of an object. Name is decoded, Value is its JSON text without
-// blanks around it. Both may be parts of the document: don't change them.
+// blanks around it, which begins at byte At. Both may be parts of the document:
+// don't change them.
 type Member struct {
 	Name, Value []byte
+	At          int
 }
 
 // Members returns the members of the object in doc, in their order. On a fault the
@@ -84,7 +86,7 @@ func member(doc []byte, i int) (m Member, next int) {
 	if end < 0 {
 		return Member{}, -1
 	}
-	m.Value = doc[i:end]
+	m.Value, m.At = doc[i:end], i
 	return m, end
 }
 

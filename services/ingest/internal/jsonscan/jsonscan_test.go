@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -142,6 +143,9 @@ func scan(doc []byte) (names, values []string, err error) {
 		}
 		names = append(names, squeeze(string(bytes.ToValidUTF8(m.Name, []byte("\uFFFD")))))
 		values = append(values, string(m.Value))
+		if !bytes.HasPrefix(doc[m.At:], m.Value) {
+			return nil, nil, fmt.Errorf("%s is not at %d", m.Value, m.At)
+		}
 	}
 	return names, values, nil
 }

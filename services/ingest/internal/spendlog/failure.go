@@ -1,0 +1,195 @@
+package spendlog
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/pkg/fingerprint"
+	"github.com/faultwire/faultwire/pkg/redact"
+)
+
+// Options say what of a row may travel. The zero value cuts prompts and redacts
+// nothing.
+type Options struct {
+	// Redactor takes secrets out of everything that travels; nil = none.
+	Redactor *redact.Redactor
+	// KeepPrompts keeps messages, response and proxy_server_request, which else
+	// become {"cut":"prompt","bytes":12873}.
+	KeepPrompts bool
+	// OwnUser is the tag of Faultwire's own calls to an LLM: the end user, or one of
+	// the request's tags. "" = none.
+	OwnUser string
+	// MaxBytes is the most that the JSON of a failure may have; the largest values
+	// past it become {"cut":"size","bytes":12000000}. 0 = 900 KiB, which fits NATS'
+	// default max_payload of 1 MiB. Below 64 KiB it is not kept to the byte.
+	MaxBytes int
+}
+
+const (
+	defaultMaxBytes = 900 << 10
+	maxExemplar     = 2000 // of event.Failure.Text, in bytes
+	besidesTexts    = 2048 // names and fixed fields of event.Failure's JSON
+)
+
+// Failure makes a failure of a row: everything but its position, its commit, and
+// the marks History and Gap.
+//
+// A failure is returned in any case, so that no row is lost. A [*DecodeError]
+// beside it says what could not be read: with a column, the rest is right; without,
+// nothing could, and the failure says so in class unknown and its title.
+func (l *Layout) Failure(row []Value, o Options) (*event.Failure, error) {
+	if len(row) != len(l.columns) {
+		return undecoded(row), &DecodeError{Err: ErrColumns}
+	}
+	var faults []error
+	meta, fault := l.metadataOf(row)
+	if fault != nil {
+		faults = append(faults, &DecodeError{Column: "metadata", Err: fault})
+	}
+	f := &event.Failure{V: event.Version, Source: event.SourceSpendLogs, ErrorCode: o.name(or(meta.errorCode))}
+	started, ended, timeFault := l.times(row)
+	if timeFault != nil {
+		faults = append(faults, timeFault)
+	}
+	f.Started, f.Ended = started, ended
+	requestID, _ := text(row, l.requestID)
+	startTime, _ := text(row, l.startTime)
+	f.ID = event.NewID(f.Source, string(requestID), string(startTime))
+
+	f.Model, f.Key = o.name(l.modelOf(row)), o.name(l.keyOf(row, meta))
+	f.Provider, f.Team = o.name(l.providerOf(row, meta)), o.name(l.teamOf(row, meta))
+	f.Own, f.HealthCheck = l.isOwn(row, o.OwnUser), l.isHealthCheck(row, meta)
+
+	kind := fingerprint.Of(l.errorOf(row, meta))
+	f.Class, f.Fingerprint, f.Check = kind.Class, kind.ID, kind.Check
+	f.Template, f.Title, f.Text = o.redacted(kind.Template), o.redacted(kind.Title), o.exemplar(kind.Text)
+
+	most := o.maxBytes()
+	f.Log = l.logEntry(row, meta, o, most/16)
+	body, err := l.body(row, meta, o, max(most/4, most-sizeBesidesRow(f)))
+	if err != nil {
+		faults = append(faults, err)
+	}
+	f.Row = body
+	return f, errors.Join(faults...)
+}
+
+// errorOf is what the fingerprint is made of. It is not redacted: a kind must be
+// the same whether redaction is on or off.
+func (l *Layout) errorOf(row []Value, meta metadata) fingerprint.Error {
+	provider := or(meta.llmProvider)
+	if provider == "" {
+		column, _ := text(row, l.provider)
+		provider = string(column)
+	}
+	return fingerprint.Error{
+		Class: or(meta.errorClass), Code: or(meta.errorCode), Provider: provider,
+		Message: or(meta.errorMessage), Traceback: or(meta.traceback),
+	}
+}
+
+// logEntry makes the entry of error_logs_analysis. A text whose JSON is larger than
+// most is cut.
+func (l *Layout) logEntry(row []Value, meta metadata, o Options, most int) event.LogEntry {
+	stored := func(s *string) *string {
+		if s == nil {
+			return nil
+		}
+		short := shorten(o.redacted(*s), most)
+		return &short
+	}
+	column := func(i int) *string {
+		b, ok := text(row, i)
+		if !ok {
+			return nil
+		}
+		s := string(repaired(b))
+		return stored(&s)
+	}
+	e := event.LogEntry{
+		RequestID: column(l.requestID), Model: column(l.model), Status: column(l.status),
+		KeyName: stored(meta.keyAlias), ErrorType: stored(meta.errorClass), ErrorMessage: stored(meta.errorMessage),
+	}
+	if b, ok := text(row, l.startTime); ok {
+		printed := string(l.forms[l.startTime].append(nil, b))
+		printed = strings.Trim(printed, `"`)
+		e.Time = stored(&printed)
+	}
+	if e.Status == nil {
+		e.Status = stored(meta.status)
+	}
+	return e
+}
+
+// undecoded is the failure of a row that can't be read at all. Nothing of its
+// values travels: which of them are secret is not known.
+func undecoded(row []Value) *event.Failure {
+	hash := sha256.New()
+	size := 0
+	for _, v := range row {
+		hash.Write(v.Text)
+		hash.Write([]byte{0})
+		size += len(v.Text)
+	}
+	kind := fingerprint.Of(fingerprint.Error{Message: "a row of SpendLogs could not be decoded by faultwire"})
+	return &event.Failure{
+		V: event.Version, Source: event.SourceSpendLogs,
+		ID:    event.NewID(event.SourceSpendLogs, string(hash.Sum(nil)), ""),
+		Model: event.Unknown, Key: event.Unauthenticated, Provider: event.Unknown,
+		Class: event.ClassUnknown, Fingerprint: kind.ID, Template: kind.Template, Text: kind.Text,
+		Title: "A row that Faultwire could not decode",
+		Check: `ingest's log says why; does "LiteLLM_SpendLogs" have columns that this release does not know?`,
+		Row:   marker(nil, cutUndecoded, size),
+	}
+}
+
+// redacted returns s without secrets.
+func (o Options) redacted(s string) string {
+	if o.Redactor == nil || s == "" {
+		return s
+	}
+	return string(o.Redactor.Text(nil, []byte(s)))
+}
+
+// name returns a label's text: without secrets, at most 256 bytes.
+func (o Options) name(s string) string { return clip(o.redacted(s), maxName) }
+
+// exemplar returns the text of a kind without secrets. It was cut at 2,000 bytes,
+// perhaps in the middle of a secret, so its last word goes.
+func (o Options) exemplar(s string) string {
+	if o.Redactor == nil {
+		return s
+	}
+	const word = 400
+	if len(s) > maxExemplar-4 {
+		if i := strings.LastIndexAny(s, " \t\r\n\"',"); i > len(s)-word {
+			s = s[:i]
+		}
+	}
+	return clip(o.redacted(s), maxExemplar)
+}
+
+func (o Options) maxBytes() int {
+	if o.MaxBytes <= 0 {
+		return defaultMaxBytes
+	}
+	return o.MaxBytes
+}
+
+// body makes the row of an event: every column, redacted, at most budget bytes.
+func (l *Layout) body(row []Value, meta metadata, o Options, budget int) (json.RawMessage, error) {
+	p := l.plan(row, o, budget)
+	for {
+		printed := p.print(row, meta)
+		body := printed
+		if o.Redactor != nil {
+			body = o.Redactor.JSON(make([]byte, 0, len(printed)), printed)
+		}
+		if len(body) <= budget || !p.cutLargest() {
+			return body, p.fault
+		}
+	}
+}
