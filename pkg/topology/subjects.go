@@ -83,6 +83,9 @@ func Log(run string) (stream, filter string) {
 // to the LLM.
 const InstallKey = "install"
 
+// AllLeases selects the keys of all leases.
+const AllLeases = "lease.*"
+
 // LeaseKey is the key of the lease that name's holder keeps.
 func LeaseKey(name string) string { return "lease." + Token(name) }
 
