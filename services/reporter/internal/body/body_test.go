@@ -14,8 +14,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func text(s string) *string { return &s }
-
 // FuzzFailure: whatever the texts of a failure hold, it is taken apart as
 // event.Decode reads it.
 func FuzzFailure(f *testing.F) {
@@ -26,7 +24,7 @@ func FuzzFailure(f *testing.F) {
 			return
 		}
 		in := &event.Failure{
-			V: event.Version, Text: s, Model: model, Template: s, Log: event.LogEntry{ErrorMessage: text(s)}, Row: json.RawMessage(row),
+			V: event.Version, Text: s, Model: model, Template: s, Log: event.LogEntry{ErrorMessage: new(s)}, Row: json.RawMessage(row),
 			Position: event.Position{System: model, Row: 7}, Committed: time.Unix(1, 0).UTC(),
 		}
 		data, err := event.Encode(in)

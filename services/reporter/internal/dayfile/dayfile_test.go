@@ -267,9 +267,7 @@ func TestClaimsAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, data := range completeSet(strings.TrimSpace(string(holder)), "2026-11-23", stamp) {
-			want[name] = data
-		}
+		maps.Copy(want, completeSet(strings.TrimSpace(string(holder)), "2026-11-23", stamp))
 	}
 	got := tree(t, dir)
 	for name := range got {

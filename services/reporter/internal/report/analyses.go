@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/faultwire/faultwire/pkg/bus"
@@ -94,15 +95,15 @@ func agree(analysed []event.Batch, batches map[batchKey]int) bool {
 
 // remarks are the lines about what doesn't agree.
 func (j *job) remarks(missing string) []string {
-	lines := j.differs[:min(maxRemarks, len(j.differs))]
+	lines := slices.Clone(j.differs[:min(maxRemarks, len(j.differs))])
 	if more := len(j.differs) - len(lines); more > 0 {
-		lines = append(lines[:len(lines):len(lines)], fmt.Sprintf("%d more windows differ.", more))
+		lines = append(lines, fmt.Sprintf("Other windows that differ: %d.", more))
 	}
 	if missing != "" {
-		lines = append(lines[:len(lines):len(lines)], missing+": is the analyzer running? The numbers here don't need it.")
+		lines = append(lines, missing+": is the analyzer running? The numbers here don't need it.")
 	}
 	if j.damaged > 0 {
-		lines = append(lines[:len(lines):len(lines)], fmt.Sprintf("Damaged in the log and not counted: %d of its entries.", j.damaged))
+		lines = append(lines, fmt.Sprintf("Damaged in the log and not counted: %d of its entries.", j.damaged))
 	}
 	return lines
 }

@@ -99,7 +99,7 @@ func TestExactlySevenFields(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	f := failure(1, start, kindA)
-	f.Log = event.LogEntry{KeyName: text(""), ErrorMessage: text("")}
+	f.Log = event.LogEntry{KeyName: new(""), ErrorMessage: new("")}
 	p := s.live(start).window(start, f).analyse().close()
 	defer s.run()()
 	s.outcome(event.RunLive, p.report())

@@ -11,7 +11,8 @@ import (
 	"github.com/faultwire/faultwire/services/reporter/internal/dayfile"
 )
 
-// rowFile is a part that is a JSON array of objects, one object a line.
+// rowFile is a part that is a JSON array of objects, one object a line. A nil one
+// isn't written.
 type rowFile struct {
 	file *dayfile.File
 	part dayfile.Part
@@ -26,25 +27,20 @@ func (w *Writer) writeRows(ctx context.Context, j *job, set *dayfile.Set) error 
 	if err != nil {
 		return err
 	}
-	var open []*rowFile
-	for _, file := range []*rowFile{full, short} {
-		if file != nil {
-			defer file.file.Close()
-			open = append(open, file)
-		}
-	}
-	if len(open) > 0 {
+	defer full.Close()
+	defer short.Close()
+	if full != nil || short != nil {
 		if err := w.fill(ctx, j, full, short); err != nil {
 			return err
 		}
-	}
-	for _, file := range open {
-		if err := file.commit(); err != nil {
-			return err
+		for _, file := range []*rowFile{full, short} {
+			if err := file.commit(); err != nil {
+				return err
+			}
 		}
-	}
-	if len(open) > 0 && j.replay == nil {
-		w.metrics.delayed(w.now().Sub(j.period.End))
+		if j.replay == nil {
+			w.metrics.delayed(w.now().Sub(j.period.End))
+		}
 	}
 	return w.countRows(j, set, full, short)
 }
@@ -64,8 +60,8 @@ func (w *Writer) openRows(j *job, set *dayfile.Set) (full, short *rowFile, err e
 	}
 	full = create(dayfile.Full, w.config.Output.SaveFullLogs, mostFull)
 	short = create(dayfile.Analysis, w.config.Output.SaveAnalysisLogs, mostShort)
-	if err != nil && full != nil {
-		err = errors.Join(err, full.file.Close())
+	if err != nil {
+		full.Close()
 	}
 	return full, short, err
 }
@@ -113,6 +109,9 @@ func (f *rowFile) write(row []byte) error {
 }
 
 func (f *rowFile) commit() error {
+	if f == nil {
+		return nil
+	}
 	last := "\n]\n"
 	if f.rows == 0 {
 		last = "[]\n"
@@ -121,6 +120,14 @@ func (f *rowFile) commit() error {
 		return err
 	}
 	return f.file.Commit()
+}
+
+// Close gives up what was not committed. What can't be removed now is removed by
+// the next claim of the set.
+func (f *rowFile) Close() {
+	if f != nil {
+		_ = f.file.Close()
+	}
 }
 
 // oneLine puts a row on one line. Line breaks can only stand between its tokens:

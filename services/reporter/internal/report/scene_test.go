@@ -35,7 +35,7 @@ var start = time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)
 
 // scene is a broker with hand-made streams and a writer on them.
 type scene struct {
-	t       *testing.T
+	t       testing.TB
 	store   topology.Store
 	dir     string
 	config  report.Config
@@ -45,7 +45,7 @@ type scene struct {
 	logs    *testkit.Logs
 }
 
-func newScene(t *testing.T) *scene {
+func newScene(t testing.TB) *scene {
 	t.Helper()
 	_, conn := testkit.Broker(t)
 	js, err := jetstream.New(conn)
@@ -302,8 +302,6 @@ var (
 	kindB = kind{"f1-bbbbbbbbbbbbbbbb", "Request timed out", "Request timed out after <duration>", "qwen3-30b", "批处理", "vllm", "408", event.ClassTimeout}
 )
 
-func text(s string) *string { return &s }
-
 // failure makes failure number i of a kind, with a row as row_to_json prints it.
 func failure(i int, committed time.Time, k kind) *event.Failure {
 	id := fmt.Sprintf("req-%d", i)
@@ -314,8 +312,8 @@ func failure(i int, committed time.Time, k kind) *event.Failure {
 		Model: k.model, Key: k.key, Provider: k.provider, Team: "客服", Class: k.class, Fingerprint: k.fingerprint, Template: k.template, Title: k.title,
 		Check: "look at " + k.provider, Text: "text of " + id, ErrorCode: k.code,
 		Log: event.LogEntry{
-			RequestID: text(id), Time: text(began.Format("2006-01-02T15:04:05.000")), Model: text(k.model), KeyName: text(k.key),
-			Status: text("failure"), ErrorType: nil, ErrorMessage: text("a < b & 模型"),
+			RequestID: new(id), Time: new(began.Format("2006-01-02T15:04:05.000")), Model: new(k.model), KeyName: new(k.key),
+			Status: new("failure"), ErrorType: nil, ErrorMessage: new("a < b & 模型"),
 		},
 		Row: json.RawMessage(fmt.Sprintf(`{"request_id":%q,"spend":0,"metadata":{"a": 1, "html": "<b>&", "模型": "x"},"messages":{"cut":"prompt","bytes":12}}`, id)),
 	}
