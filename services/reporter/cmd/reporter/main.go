@@ -9,6 +9,7 @@ import (
 	"github.com/faultwire/faultwire/pkg/lifecycle"
 	"github.com/faultwire/faultwire/pkg/program"
 	"github.com/faultwire/faultwire/services/reporter"
+	"github.com/faultwire/faultwire/services/reporter/internal/privilege"
 )
 
 // version is set by the linker.
@@ -20,6 +21,13 @@ func main() {
 		Version: version,
 		About:   "Writes the dated files of every report and the counters of failures.",
 		New: func(s config.Settings, env program.Env) (lifecycle.Service, error) {
+			owner, err := privilege.Drop(s.Output.Dir)
+			if err != nil {
+				return nil, program.Usage(err)
+			}
+			if owner.Changed {
+				env.Log.Info("became the owner of the output folder", "uid", owner.UID, "gid", owner.GID)
+			}
 			if err := reporter.CheckOutput(s.Output.Dir); err != nil {
 				return nil, program.Usage(err)
 			}
