@@ -16,6 +16,7 @@ import (
 	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/testkit"
 	"github.com/faultwire/faultwire/pkg/topology"
+	"github.com/faultwire/faultwire/services/reporter/internal/dayfile"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -272,6 +273,33 @@ func TestFilesWaitForTheAnalyses(t *testing.T) {
 	late.outcome(event.RunLive, p.report())
 	if report := late.read("2026-11-23/llm_analysis_100000.txt"); !strings.Contains(report, "1 of 1 windows have no analysis: is the analyzer running?") {
 		t.Errorf("the text says nothing of it:\n%s", report)
+	}
+}
+
+// TestAnotherProcessWritesIt: a set is written by one process at a time.
+func TestAnotherProcessWritesIt(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	p := s.live(start).window(start, failures(3, 0, start, kindA)...).analyse().close()
+	folder, err := dayfile.Open(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := folder.Claim(p.report(), start.In(time.FixedZone("", 8*3600)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.run()()
+	testkit.WaitLog(t, s.logs, wait, "message postponed")
+	if files := s.files(); len(files) > 0 {
+		t.Errorf("files %q", files)
+	}
+	if err := theirs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.outcome(event.RunLive, p.report())
+	if diff := cmp.Diff(set("100000"), s.files()); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
 
