@@ -2,12 +2,17 @@ package event
 
 import "time"
 
+// Prompt is the version and the language of the prompt that explanations are asked
+// with. It is part of the identity of an explanation: a new prompt asks for all
+// kinds anew.
+const Prompt = "p1-en"
+
 // KindRequest asks for the explanation of one kind: all the explainer gets to see.
 type KindRequest struct {
 	V         int       `json:"v"`
 	Kind      Kind      `json:"kind"`    // with up to 3 exemplars
 	Batches   []Batch   `json:"batches"` // the 20 largest it hit, of the window that asked
-	Prompt    string    `json:"prompt"`  // version and language of the prompt: "p1-en"
+	Prompt    string    `json:"prompt"`  // [Prompt] of who asked
 	Asked     time.Time `json:"asked"`   // end of the window that asked
 	WindowRun string    `json:"window_run"`
 }

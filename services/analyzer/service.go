@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faultwire/faultwire/pkg/bus"
+	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/lifecycle"
 	"github.com/faultwire/faultwire/pkg/telemetry"
 	"github.com/faultwire/faultwire/pkg/topology"
@@ -20,7 +21,6 @@ import (
 	"github.com/faultwire/faultwire/services/analyzer/internal/explainer"
 	"github.com/faultwire/faultwire/services/analyzer/internal/llm"
 	"github.com/faultwire/faultwire/services/analyzer/internal/planner"
-	"github.com/faultwire/faultwire/services/analyzer/internal/prompt"
 )
 
 const (
@@ -58,7 +58,7 @@ func New(c Config, d Deps) (*Service, error) {
 	if s.planner, err = planner.New(d.Store, c.rules(), d.Log, d.Registerer); err != nil {
 		return nil, err
 	}
-	if s.analyst, err = analyst.New(analyst.Config{Explain: c.LLM.Enabled, Prompt: prompt.ID}, d.Store, d.Log, d.Registerer); err != nil {
+	if s.analyst, err = analyst.New(analyst.Config{Explain: c.LLM.Enabled, Prompt: event.Prompt}, d.Store, d.Log, d.Registerer); err != nil {
 		return nil, err
 	}
 	if c.LLM.Enabled {

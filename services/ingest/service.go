@@ -2,11 +2,7 @@ package ingest
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
-	"fmt"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
@@ -110,27 +106,13 @@ func newReplayer(db *database, deps Deps, builder *failure.Builder) *replay.Repl
 }
 
 func newBuilder(ctx context.Context, cfg Config, deps Deps) (*failure.Builder, error) {
-	tag, err := installTag(ctx, deps.Store.State)
+	own, err := topology.OwnUser(ctx, deps.Store.State)
 	if err != nil {
 		return nil, err
 	}
-	options := spendlog.Options{KeepPrompts: cfg.Ingest.KeepPrompts, OwnUser: "faultwire-" + tag}
+	options := spendlog.Options{KeepPrompts: cfg.Ingest.KeepPrompts, OwnUser: own}
 	if cfg.Ingest.Redact {
 		options.Redactor = redact.New(redact.Options{})
 	}
 	return failure.NewBuilder(options, deps.Store.JetStream.Conn().MaxPayload(), deps.Log), nil
-}
-
-// installTag is the random tag that marks our own calls to the LLM. Who comes
-// first chooses it.
-func installTag(ctx context.Context, state jetstream.KeyValue) (string, error) {
-	_, err := state.Create(ctx, topology.InstallKey, []byte(rand.Text()))
-	if err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
-		return "", fmt.Errorf("choose the tag of this installation: %w", err)
-	}
-	entry, err := state.Get(ctx, topology.InstallKey)
-	if err != nil {
-		return "", fmt.Errorf("read the tag of this installation: %w", err)
-	}
-	return string(entry.Value()), nil
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/faultwire/faultwire/pkg/telemetry"
 	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/analyzer/internal/llm"
-	"github.com/faultwire/faultwire/services/analyzer/internal/prompt"
 )
 
 // atOnce is how many calls run at the same time.
@@ -81,7 +80,7 @@ func (r *round) follow(ctx context.Context) error {
 			r.log.Error("a request for an explanation is left out", "sequence", entry.Seq, telemetry.ErrorKey, err)
 			continue
 		}
-		if request.Prompt != prompt.ID { // of another version: its explanation would not be looked for
+		if request.Prompt != event.Prompt { // of another version: its explanation would not be looked for
 			continue
 		}
 		select {

@@ -14,9 +14,6 @@ import (
 	"github.com/faultwire/faultwire/services/reporter/internal/render"
 )
 
-// promptID is the version and language of the prompt whose explanations are read.
-const promptID = "p1-en"
-
 // llmOff says why nobody is asked for explanations; "" when somebody is.
 func (w *Writer) llmOff(j *job) string {
 	switch c := w.config.LLM; {
@@ -57,7 +54,7 @@ func (w *Writer) readOpinions(ctx context.Context, j *job) (settled bool, err er
 }
 
 func (w *Writer) readOpinion(ctx context.Context, fingerprint string) (opinion render.Opinion, final bool, err error) {
-	entry, found, err := bus.Last(ctx, w.store.JetStream, topology.Explanations, topology.ExplanationSubject(fingerprint, promptID))
+	entry, found, err := bus.Last(ctx, w.store.JetStream, topology.Explanations, topology.ExplanationSubject(fingerprint, event.Prompt))
 	if err != nil {
 		return opinion, false, err
 	}
@@ -70,7 +67,7 @@ func (w *Writer) readOpinion(ctx context.Context, fingerprint string) (opinion r
 		return opinion, true, nil
 	}
 	opinion.Pending = fmt.Sprintf("no answer within llm.timeout (%s)", w.config.LLM.Timeout.Round(time.Second))
-	value, err := w.store.State.Get(ctx, topology.PendingKey(fingerprint, promptID))
+	value, err := w.store.State.Get(ctx, topology.PendingKey(fingerprint, event.Prompt))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return opinion, false, nil
 	}
