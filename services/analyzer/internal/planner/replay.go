@@ -2,7 +2,9 @@ package planner
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/faultwire/faultwire/pkg/bus"
 	"github.com/faultwire/faultwire/pkg/event"
@@ -14,30 +16,60 @@ import (
 // delivered again publishes nothing again.
 func (p *Planner) Replay(ctx context.Context, marker []byte) error {
 	end, err := event.Decode[event.ReplayEnd](marker)
+	if errors.Is(err, event.ErrVersion) {
+		return err // for a process of that version, or us after the upgrade
+	}
 	if err != nil {
 		return bus.Permanent(err)
 	}
-	run, epoch := end.Request.ID, p.store.Epoch
-	period := event.Period{
-		V: event.Version, Run: run, Epoch: epoch, Start: end.Start, End: end.End, Lo: end.Lo, Hi: end.Hi, N: end.N,
-		First: end.Start, Last: end.Start, Rules: p.rules,
+	run := end.Request.ID
+	if run == "" || run == event.RunLive {
+		return bus.Permanent(fmt.Errorf("%w: %q", errRun, run))
 	}
-	if end.N > 0 {
-		w := event.Window{V: event.Version, Run: run, Epoch: epoch, Start: end.Start, End: end.End, Lo: end.Lo, Hi: end.Hi, N: end.N, Rules: p.rules}
-		if err := p.publishOnce(ctx, topology.WindowsSubject(run, epoch), &w); err != nil {
+	if w := p.replayWindow(&end); w != nil {
+		first, err := p.publishOnce(ctx, topology.WindowsSubject(run, w.Epoch), w)
+		if err != nil {
 			return err
 		}
+		if first {
+			p.windows.Inc()
+		}
 	}
-	return p.publishOnce(ctx, topology.PeriodsSubject(run, epoch), &period)
+	period := p.replayPeriod(&end)
+	_, err = p.publishOnce(ctx, topology.PeriodsSubject(run, period.Epoch), period)
+	return err
 }
 
-func (p *Planner) publishOnce(ctx context.Context, subject string, descriptor any) error {
+// replayWindow is nil for a replay without rows.
+func (p *Planner) replayWindow(end *event.ReplayEnd) *event.Window {
+	if end.N == 0 {
+		return nil
+	}
+	return &event.Window{
+		V: event.Version, Run: end.Request.ID, Epoch: p.store.Epoch, Start: end.Start, End: end.Request.Asked,
+		Lo: end.Lo, Hi: end.Hi, N: end.N, Rules: p.rules,
+	}
+}
+
+func (p *Planner) replayPeriod(end *event.ReplayEnd) *event.Period {
+	start := end.Start
+	if end.N == 0 {
+		start = time.Time{}
+	}
+	return &event.Period{
+		V: event.Version, Run: end.Request.ID, Epoch: p.store.Epoch, Start: end.Start, End: end.End,
+		Lo: end.Lo, Hi: end.Hi, N: end.N, First: start, Last: start, Rules: p.rules,
+	}
+}
+
+func (p *Planner) publishOnce(ctx context.Context, subject string, descriptor any) (first bool, err error) {
 	data, err := event.Encode(descriptor)
 	if err != nil {
-		return err
+		return false, bus.Permanent(err)
 	}
-	if _, err := bus.PublishOnce(ctx, p.store.JetStream, subject, data); err != nil {
-		return fmt.Errorf("plan replay: %w", err)
+	first, err = bus.PublishOnce(ctx, p.store.JetStream, subject, data)
+	if err != nil {
+		return false, fmt.Errorf("plan replay: %w", err)
 	}
-	return nil
+	return first, nil
 }
