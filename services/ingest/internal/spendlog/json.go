@@ -44,22 +44,23 @@ func (l *Layout) JSON(dst []byte, row []Value) ([]byte, error) {
 	if len(row) != len(l.columns) {
 		return dst, &DecodeError{Err: ErrColumns}
 	}
-	out := append(dst, '{')
+	begin := len(dst)
+	dst = append(dst, '{')
 	for i, v := range row {
 		if i > 0 {
-			out = append(out, ',')
+			dst = append(dst, ',')
 		}
-		out = append(out, l.names[i]...)
+		dst = append(dst, l.names[i]...)
 		switch {
 		case v.Null:
-			out = append(out, "null"...)
+			dst = append(dst, "null"...)
 		case v.Unchanged:
-			return dst, &DecodeError{Column: l.columns[i].Name, Err: ErrUnchanged}
+			return dst[:begin], &DecodeError{Column: l.columns[i].Name, Err: ErrUnchanged}
 		default:
-			out = l.forms[i].append(out, v.Text)
+			dst = l.forms[i].append(dst, v.Text)
 		}
 	}
-	return append(out, '}'), nil
+	return append(dst, '}'), nil
 }
 
 // append appends a value that is not NULL.

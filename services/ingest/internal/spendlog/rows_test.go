@@ -35,7 +35,8 @@ type stored struct {
 func store(t *testing.T, version string) stored {
 	t.Helper()
 	db := testkit.Postgres(t, testkit.WithSchema(version))
-	for chunk := range slices.Chunk(testkit.Rows(t, version), 500) {
+	all := testkit.Rows(t, version)
+	for chunk := range slices.Chunk(all, 500) {
 		if err := sample.Insert(t.Context(), db.Conn(t), chunk); err != nil {
 			t.Fatal(err)
 		}
@@ -45,6 +46,9 @@ func store(t *testing.T, version string) stored {
 	var err error
 	if s.columns, s.rows, err = spendlogtest.Select(t.Context(), conn.PgConn(), "SELECT * FROM "+table); err != nil {
 		t.Fatal(err)
+	}
+	if len(s.rows) != len(all) {
+		t.Fatalf("%d rows are stored, want %d", len(s.rows), len(all))
 	}
 	if s.layout, err = spendlog.NewLayout(s.columns); err != nil {
 		t.Fatal(err)
