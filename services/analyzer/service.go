@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faultwire/faultwire/pkg/bus"
-	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/lifecycle"
 	"github.com/faultwire/faultwire/pkg/telemetry"
 	"github.com/faultwire/faultwire/pkg/topology"
@@ -58,7 +57,7 @@ func New(c Config, d Deps) (*Service, error) {
 	if s.planner, err = planner.New(d.Store, c.rules(), d.Log, d.Registerer); err != nil {
 		return nil, err
 	}
-	if s.analyst, err = analyst.New(analyst.Config{Explain: c.LLM.Enabled, Prompt: event.Prompt}, d.Store, d.Log, d.Registerer); err != nil {
+	if s.analyst, err = analyst.New(analyst.Config{Explain: c.LLM.Enabled}, d.Store, d.Log, d.Registerer); err != nil {
 		return nil, err
 	}
 	if c.LLM.Enabled {

@@ -8,6 +8,13 @@ import (
 	"github.com/faultwire/faultwire/pkg/event"
 )
 
+// Outcomes of analyses.
+const (
+	complete = "complete"
+	missing  = "missing" // entries were discarded before the scan, or damaged
+	failed   = "failed"
+)
+
 type metrics struct {
 	analyses    *prometheus.CounterVec
 	delay       prometheus.Histogram
@@ -17,7 +24,7 @@ type metrics struct {
 func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		analyses: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "faultwire_analyses_total", Help: "Analyses of windows that were stored, by outcome: complete, missing (entries were discarded before the scan), failed.",
+			Name: "faultwire_analyses_total", Help: "Analyses of windows that were stored, by outcome: complete, missing (entries were discarded before the scan, or damaged), failed.",
 		}, []string{"outcome"}),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "faultwire_analysis_delay_seconds", Help: "From the end of a live window to its stored analysis.",
@@ -27,7 +34,7 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 			Name: "faultwire_analysis_undecodable_entries_total", Help: "Log entries that could not be decoded and are in no analysis.",
 		}),
 	}
-	for _, outcome := range []string{"complete", "missing", "failed"} {
+	for _, outcome := range []string{complete, missing, failed} {
 		m.analyses.WithLabelValues(outcome)
 	}
 	for _, c := range []prometheus.Collector{m.analyses, m.delay, m.undecodable} {
@@ -39,12 +46,12 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 }
 
 func (m *metrics) observe(a *event.Analysis) {
-	outcome := "complete"
+	outcome := complete
 	switch {
 	case a.Failed != "":
-		outcome = "failed"
+		outcome = failed
 	case a.Scanned < a.Window.N:
-		outcome = "missing"
+		outcome = missing
 	}
 	m.analyses.WithLabelValues(outcome).Inc()
 	if a.Window.Run == event.RunLive {

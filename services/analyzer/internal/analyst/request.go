@@ -7,44 +7,52 @@ import (
 	"github.com/faultwire/faultwire/pkg/bus"
 	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/stats"
+	"github.com/faultwire/faultwire/pkg/telemetry"
 	"github.com/faultwire/faultwire/pkg/topology"
+	"github.com/faultwire/faultwire/services/analyzer/internal/prompt"
 )
 
 // maxRequestBatches is how many of the batches it hit a kind's request names.
 const maxRequestBatches = 20
 
-// requests lists the kinds of a window that are worth an explanation. Our own
-// calls and health checks are not: a failing LLM would ask itself why it fails.
-func (a *Analyst) requests(ctx context.Context, w event.Window, sums *stats.Accumulator) ([]event.KindRequest, error) {
-	explain, err := a.explain(ctx, w.Run)
-	if err != nil || !explain {
-		return nil, err
+// ask publishes a request for every kind of a window, largest first; those asked
+// for before are refused by the stream. Our own calls and health checks are left
+// out: a failing LLM would ask itself why it fails.
+func (a *Analyst) ask(ctx context.Context, w *event.Window, sums *stats.Accumulator) error {
+	wanted, err := a.wanted(ctx, w.Run)
+	if err != nil || !wanted {
+		return err
 	}
 	hits := hits(sums.Batches())
-	var requests []event.KindRequest
 	for _, kind := range sums.Kinds() {
 		if sums.Noise(kind.Fingerprint) {
 			continue
 		}
-		requests = append(requests, event.KindRequest{
-			V: event.Version, Kind: kind, Batches: hits[kind.Fingerprint], Prompt: a.config.Prompt, Asked: w.End, WindowRun: w.Run,
-		})
+		data, err := event.Encode(prompt.Request(w, &kind, hits[kind.Fingerprint]))
+		if err != nil {
+			a.log.Error("the explanation of a kind can't be asked for", "kind", kind.Fingerprint, telemetry.ErrorKey, err)
+			continue
+		}
+		if _, err := bus.PublishOnce(ctx, a.store.JetStream, topology.KindSubject(kind.Fingerprint, prompt.ID), data); err != nil {
+			return fmt.Errorf("ask for the explanation of %s: %w", kind.Fingerprint, err)
+		}
 	}
-	return requests, nil
+	return nil
 }
 
-// explain tells whether the kinds of run are to be explained.
-func (a *Analyst) explain(ctx context.Context, run string) (bool, error) {
+// wanted tells whether the kinds of run are to be explained.
+func (a *Analyst) wanted(ctx context.Context, run string) (bool, error) {
 	if !a.config.Explain || run == event.RunLive {
 		return a.config.Explain, nil
 	}
 	last, found, err := bus.Last(ctx, a.store.JetStream, topology.Replays, topology.ReplayEndSubject(run))
-	if err != nil || !found {
+	if err != nil || !found { // gone with its rows: nobody waits any more
 		return false, err
 	}
 	end, err := event.Decode[event.ReplayEnd](last.Data)
 	if err != nil {
-		return false, bus.Permanent(err)
+		a.log.Error("the end marker of a replay can't be read, its kinds are not explained", "run", run, telemetry.ErrorKey, err)
+		return false, nil
 	}
 	return !end.Request.NoLLM, nil
 }
@@ -61,15 +69,4 @@ func hits(batches []event.Batch) map[string][]event.Batch {
 		}
 	}
 	return hits
-}
-
-func (a *Analyst) request(ctx context.Context, r *event.KindRequest) error {
-	data, err := event.Encode(r)
-	if err != nil {
-		return bus.Permanent(err)
-	}
-	if _, err := bus.PublishOnce(ctx, a.store.JetStream, topology.KindSubject(r.Kind.Fingerprint, r.Prompt), data); err != nil {
-		return fmt.Errorf("ask for the explanation of %s: %w", r.Kind.Fingerprint, err)
-	}
-	return nil
 }
