@@ -56,7 +56,7 @@ func New(c Config, d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{config: c, deps: d, folder: folder, counters: counters.NewReader(d.Store, d.Log), metrics: report.NewMetrics()}
+	s := &Service{config: c, deps: d, folder: folder, counters: counters.NewReader(d.Store, d.Log), metrics: report.NewMetrics(c.Report.Every)}
 	for _, collector := range []prometheus.Collector{s.counters, s.metrics} {
 		if err := d.Registerer.Register(collector); err != nil {
 			return nil, fmt.Errorf("register metrics of the reporter: %w", err)

@@ -19,16 +19,20 @@ const (
 type Metrics struct {
 	active      atomic.Bool
 	lastSuccess atomic.Int64 // Unix nanoseconds, 0 = not known
+	every       time.Duration
 	success     *prometheus.Desc
+	interval    *prometheus.Desc
 	reports     *prometheus.CounterVec
 	mismatches  prometheus.Counter
 	delay       prometheus.Histogram
 }
 
-// NewMetrics returns metrics that are not active.
-func NewMetrics() *Metrics {
+// NewMetrics returns metrics that are not active. every is report.every.
+func NewMetrics(every time.Duration) *Metrics {
 	return &Metrics{
-		success: prometheus.NewDesc("faultwire_report_last_success_timestamp_seconds", "When the last live report was finished; a period without failures counts.", nil, nil),
+		every:    every,
+		interval: prometheus.NewDesc("faultwire_report_interval_seconds", "Longest time between the ends of two live periods (report.every).", nil, nil),
+		success:  prometheus.NewDesc("faultwire_report_last_success_timestamp_seconds", "When the last live report was finished; a period without failures counts.", nil, nil),
 		reports: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "faultwire_reports_total",
 			Help: "Reports by what became of them: written, empty (no failures), failed (an attempt that is repeated, or a replay that could not be read).",
@@ -51,6 +55,7 @@ func (m *Metrics) SetActive(active bool) { m.active.Store(active) }
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.success
+	to <- m.interval
 	for _, c := range m.collectors() {
 		c.Describe(to)
 	}
@@ -64,6 +69,7 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	if at := m.lastSuccess.Load(); at != 0 {
 		to <- prometheus.MustNewConstMetric(m.success, prometheus.GaugeValue, float64(at)/float64(time.Second))
 	}
+	to <- prometheus.MustNewConstMetric(m.interval, prometheus.GaugeValue, m.every.Seconds())
 	for _, c := range m.collectors() {
 		c.Collect(to)
 	}

@@ -58,7 +58,7 @@ func newScene(t testing.TB) *scene {
 	}
 	c := report.Config{Report: config.Default().Report, Output: config.Default().Output, LLM: config.Default().LLM, Version: "0.1.0"}
 	c.Report.Timezone = "Asia/Shanghai"
-	metrics := report.NewMetrics()
+	metrics := report.NewMetrics(time.Hour)
 	metrics.SetActive(true)
 	return &scene{t: t, store: store, dir: t.TempDir(), config: c, metrics: metrics, now: time.Now, logs: testkit.NewLogs()}
 }
