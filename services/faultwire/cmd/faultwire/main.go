@@ -1,0 +1,23 @@
+// Command faultwire is all of Faultwire in one program: ingest, analyzer and
+// reporter around an embedded NATS server, and the operator's commands.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/faultwire/faultwire/pkg/program"
+	"github.com/faultwire/faultwire/services/faultwire/internal/command"
+)
+
+// version is set by the build: -ldflags "-X main.version=…".
+var version string //nolint:gochecknoglobals // the linker can set nothing else
+
+func main() {
+	ctx, stop := program.Signals(context.Background())
+	code := command.Main(ctx, command.Process{
+		Version: version, Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
+	})
+	stop()
+	os.Exit(code)
+}
