@@ -31,11 +31,14 @@ type sharedServer struct {
 	templates map[string]bool // by schema version
 }
 
-// Main runs the tests of a package, stops the shared PostgreSQL server, fails
-// when a goroutine is left, and exits. Call it in TestMain.
-func Main(m *testing.M) { goleak.VerifyTestMain(run{m}) }
+// Main runs the tests of a package, stops the shared PostgreSQL server, calls after,
+// fails when a goroutine is left, and exits. Call it in TestMain.
+func Main(m *testing.M, after ...func() error) { goleak.VerifyTestMain(run{m, after}) }
 
-type run struct{ m *testing.M }
+type run struct {
+	m     *testing.M
+	after []func() error
+}
 
 // Run runs before the search for leaked goroutines.
 func (r run) Run() int {
@@ -43,9 +46,11 @@ func (r run) Run() int {
 	shared.main = true
 	shared.mu.Unlock()
 	code := r.m.Run()
-	if err := shared.stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "testkit:", err)
-		return max(code, 1)
+	for _, end := range append([]func() error{shared.stop}, r.after...) {
+		if err := end(); err != nil {
+			fmt.Fprintln(os.Stderr, "testkit:", err)
+			code = max(code, 1)
+		}
 	}
 	return code
 }
