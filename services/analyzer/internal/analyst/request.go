@@ -33,7 +33,7 @@ func (a *Analyst) ask(ctx context.Context, w *event.Window, sums *stats.Accumula
 			a.log.Error("the explanation of a kind can't be asked for", "kind", kind.Fingerprint, telemetry.ErrorKey, err)
 			continue
 		}
-		if _, err := bus.PublishOnce(ctx, a.store.JetStream, topology.KindSubject(kind.Fingerprint, prompt.ID), data); err != nil {
+		if _, err := bus.PublishOnce(ctx, a.store.JetStream, topology.KindSubject(kind.Fingerprint, event.Prompt), data); err != nil {
 			return fmt.Errorf("ask for the explanation of %s: %w", kind.Fingerprint, err)
 		}
 	}

@@ -1,6 +1,6 @@
-// Package explainer asks the LLM once for every kind that has no explanation:
-// largest first, a few at once, within a budget. It is a priority, not a queue, so
-// it keeps its own list; what it must not forget is in the streams KINDS and
+// Package explainer asks the LLM about kinds of errors that have no explanation:
+// the largest first, a few at once, within a budget. It is late, apart from the
+// numbers, and may fail. What it must not forget is in the streams KINDS and
 // EXPLANATIONS and in the STATE bucket.
 package explainer
 
@@ -8,23 +8,18 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
-	"github.com/faultwire/faultwire/pkg/bus"
 	"github.com/faultwire/faultwire/pkg/config"
-	"github.com/faultwire/faultwire/pkg/event"
-	"github.com/faultwire/faultwire/pkg/telemetry"
 	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/analyzer/internal/llm"
 )
 
-// atOnce is how many calls run at the same time.
-const atOnce = 4
+// maxCalls is how many calls run at the same time.
+const maxCalls = 4
 
-// Asker is the LLM.
+// Asker is the LLM. Its error is a [*llm.CallError] unless ctx ended.
 type Asker interface {
 	Ask(ctx context.Context, user, system, message string) (llm.Reply, error)
 }
@@ -36,58 +31,36 @@ type Explainer struct {
 	asker   Asker
 	log     *slog.Logger
 	metrics *metrics
-	now     func() time.Time
 }
 
-// New returns an explainer whose metrics are in registry.
+// New returns an explainer that makes calls_per_hour and calls_per_day calls, and
+// whose metrics are in registry.
 func New(c config.LLM, store topology.Store, asker Asker, log *slog.Logger, registry prometheus.Registerer) (*Explainer, error) {
 	m, err := newMetrics(registry)
 	if err != nil {
-		return nil, fmt.Errorf("explainer: %w", err)
+		return nil, fmt.Errorf("register metrics of the explainer: %w", err)
 	}
-	return &Explainer{config: c, store: store, asker: asker, log: log, metrics: m, now: time.Now}, nil
+	return &Explainer{config: c, store: store, asker: asker, log: log, metrics: m}, nil
 }
 
-// Run asks until ctx ends or something but the LLM fails; a later Run goes on with
-// what is still without an explanation.
+// Run explains until ctx ends, then it returns nil, or something but the LLM fails;
+// a later Run resumes from what is stored. When it returns, no call is under way.
 func (e *Explainer) Run(ctx context.Context) error {
-	user, err := topology.OwnUser(ctx, e.store.State)
-	if err != nil {
-		return err
+	err := e.run(ctx)
+	if ctx.Err() != nil {
+		return nil
 	}
-	budget, err := loadBudget(ctx, e.store.State, e.config)
-	if err != nil {
-		return err
-	}
-	group, inner := errgroup.WithContext(ctx)
-	r := &round{Explainer: e, user: user, budget: budget, kinds: map[string]*kind{}, news: make(chan event.KindRequest), answers: make(chan answer, atOnce), calls: group}
-	group.Go(func() error { return r.follow(inner) })
-	group.Go(func() error { return r.loop(inner) })
-	if err := group.Wait(); ctx.Err() == nil {
-		return err
-	}
-	return nil
+	return err
 }
 
-// follow brings every request for an explanation, old ones first.
-func (r *round) follow(ctx context.Context) error {
-	for entry, err := range bus.Follow(ctx, r.store.JetStream, topology.Kinds, topology.AllKinds, 0, false) {
-		if err != nil {
-			return err
-		}
-		request, err := event.Decode[event.KindRequest](entry.Data)
-		if err != nil {
-			r.log.Error("a request for an explanation is left out", "sequence", entry.Seq, telemetry.ErrorKey, err)
-			continue
-		}
-		if request.Prompt != event.Prompt { // of another version: its explanation would not be looked for
-			continue
-		}
-		select {
-		case r.news <- request:
-		case <-ctx.Done():
-			return nil
-		}
+func (e *Explainer) run(ctx context.Context) error {
+	defer e.metrics.show(nil)
+	d, err := e.open(ctx)
+	if err != nil {
+		return err
 	}
-	return nil
+	ctx, cancel := context.WithCancel(ctx)
+	defer d.running.Wait()
+	defer cancel()
+	return d.work(ctx)
 }

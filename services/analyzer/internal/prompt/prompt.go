@@ -1,5 +1,6 @@
 // Package prompt writes what the LLM is asked about one kind of error. It is
-// pure, and the only place that knows the prompt's words.
+// pure, and the only place that knows the prompt's words: who changes them changes
+// [event.Prompt].
 package prompt
 
 import (
@@ -7,10 +8,6 @@ import (
 
 	"github.com/faultwire/faultwire/pkg/event"
 )
-
-// ID names the version and the language of the prompt. It is part of the identity
-// of an explanation: a new prompt asks for all kinds anew.
-const ID = "p1-en"
 
 // System is the same for every kind. Log text is written by whoever calls the
 // gateway, so it is announced as data, and the answer is text that nothing acts on.

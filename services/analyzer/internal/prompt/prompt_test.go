@@ -58,7 +58,7 @@ func TestGolden(t *testing.T) {
 	if err := json.Indent(&pretty, []byte(user), "", "  "); err != nil {
 		t.Fatal(err)
 	}
-	got := "# " + prompt.ID + "\n# system\n" + prompt.System + "\n# user\n" + pretty.String() + "\n"
+	got := "# " + event.Prompt + "\n# system\n" + prompt.System + "\n# user\n" + pretty.String() + "\n"
 	const file = "testdata/p1-en.golden"
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {

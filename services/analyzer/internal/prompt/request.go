@@ -21,7 +21,7 @@ const (
 // about 60 KB of JSON.
 func Request(w *event.Window, kind *event.Kind, batches []event.Batch) *event.KindRequest {
 	return &event.KindRequest{
-		V: event.Version, Kind: bounded(kind), Batches: boundedBatches(batches), Prompt: ID, Asked: w.End, WindowRun: w.Run,
+		V: event.Version, Kind: bounded(kind), Batches: boundedBatches(batches), Prompt: event.Prompt, Asked: w.End, WindowRun: w.Run,
 	}
 }
 
