@@ -51,12 +51,12 @@ func unknownEnv(env string, known []string) string {
 }
 
 // isForeign reports whether a variable with our prefix is no setting of this
-// program: its settings file, the folders of its tools, its tests, and what
-// Kubernetes sets in every pod beside a Service named faultwire or faultwire-…
-// (FAULTWIRE_PORT=tcp://10.0.0.1:9464, FAULTWIRE_REPORTER_SERVICE_HOST=10.0.0.2).
+// program: its settings file, the folders of its tools, what docker-compose.yml
+// takes, its tests, and what Kubernetes sets in every pod beside a Service named faultwire
+// or faultwire-… (FAULTWIRE_PORT=tcp://10.0.0.1:9464, FAULTWIRE_REPORTER_SERVICE_HOST=10.0.0.2).
 func isForeign(env, value string) bool {
 	switch env {
-	case fileEnv, "FAULTWIRE_CACHE", "FAULTWIRE_OUTPUT":
+	case fileEnv, "FAULTWIRE_CACHE", "FAULTWIRE_OUTPUT", "FAULTWIRE_IMAGE":
 		return true
 	}
 	if strings.HasPrefix(env, "FAULTWIRE_TEST_") {

@@ -242,7 +242,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 
 func TestForeignVariables(t *testing.T) {
 	t.Parallel()
-	s, err := load(t, "", "FAULTWIRE_TEST_POSTGRES=17", "FAULTWIRE_CACHE=/x", "FAULTWIRE_OUTPUT=./output", "DATABASE_URL=mysql://another/program",
+	s, err := load(t, "", "FAULTWIRE_TEST_POSTGRES=17", "FAULTWIRE_CACHE=/x", "FAULTWIRE_OUTPUT=./output", "FAULTWIRE_IMAGE=faultwire:1", "DATABASE_URL=mysql://another/program",
 		// A pod beside Services named faultwire and faultwire-postgres.
 		"FAULTWIRE_PORT=tcp://10.0.0.1:9464", "FAULTWIRE_PORT_9464_TCP=tcp://10.0.0.1:9464", "FAULTWIRE_PORT_9464_TCP_PORT=9464", "FAULTWIRE_SERVICE_HOST=10.0.0.1",
 		"FAULTWIRE_POSTGRES_PORT=tcp://10.0.0.2:5432", "FAULTWIRE_POSTGRES_SERVICE_PORT=5432", "FAULTWIRE_POSTGRES_SERVICE_PORT_SQL=5432")
