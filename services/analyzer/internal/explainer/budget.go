@@ -29,6 +29,7 @@ func openBudget(ctx context.Context, kv jetstream.KeyValue, limits config.LLM) (
 
 func (b *budget) read(ctx context.Context) error {
 	entry, err := b.kv.Get(ctx, topology.BudgetKey)
+	b.spent, b.revision = spent{}, 0
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return nil
 	}
@@ -56,12 +57,12 @@ func (b *budget) spend(ctx context.Context, now time.Time) (why string, until ti
 		if err != nil {
 			return "", time.Time{}, fmt.Errorf("count a call to the LLM: %w", err)
 		}
-		revision, err := b.kv.Update(ctx, topology.BudgetKey, data, b.revision)
+		revision, err := b.write(ctx, data)
 		if err == nil {
 			b.spent, b.revision = next, revision
 			return "", time.Time{}, nil
 		}
-		if !errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
+		if !errors.Is(err, jetstream.ErrKeyRevisionMismatch) && !errors.Is(err, jetstream.ErrKeyExists) {
 			return "", time.Time{}, fmt.Errorf("count a call to the LLM: %w", err)
 		}
 		before := b.revision
@@ -72,4 +73,13 @@ func (b *budget) spend(ctx context.Context, now time.Time) (why string, until ti
 			return "", time.Time{}, fmt.Errorf("count a call to the LLM: %w", err)
 		}
 	}
+}
+
+// write replaces the entry that was read. One that was deleted has a revision too,
+// which only Create knows how to find.
+func (b *budget) write(ctx context.Context, data []byte) (revision uint64, err error) {
+	if b.revision == 0 {
+		return b.kv.Create(ctx, topology.BudgetKey, data)
+	}
+	return b.kv.Update(ctx, topology.BudgetKey, data, b.revision)
 }
