@@ -32,8 +32,10 @@ const (
 
 // Classes returns all classes in the order reports and charts use.
 func Classes() []Class {
-	return []Class{ClassProvider, ClassNetwork, ClassTimeout, ClassQuota, ClassBudget,
-		ClassAuth, ClassClient, ClassContent, ClassGateway, ClassUnknown}
+	return []Class{
+		ClassProvider, ClassNetwork, ClassTimeout, ClassQuota, ClassBudget,
+		ClassAuth, ClassClient, ClassContent, ClassGateway, ClassUnknown,
+	}
 }
 
 // Valid reports whether c is one of [Classes].

@@ -26,8 +26,6 @@ func at(s string) time.Time {
 	return t
 }
 
-func text(s string) *string { return &s }
-
 // golden pairs every wire type with the file that fixes its form.
 func golden() map[string]any {
 	start, end := at("2026-11-23T02:10:00Z"), at("2026-11-23T02:15:00Z")
@@ -57,8 +55,8 @@ func golden() map[string]any {
 			Model: "gpt-4o", Key: "agent", Provider: "openai", Team: "客服团队", Class: event.ClassQuota, Fingerprint: kind.Fingerprint,
 			Template: kind.Template, Title: kind.Title, Check: kind.Check, Text: kind.Exemplars[0], ErrorCode: "429",
 			Log: event.LogEntry{
-				RequestID: text("req-1"), Time: text("2026-11-23T02:14:01.5"), Model: text("gpt-4o"), KeyName: text(""),
-				Status: text("failure"), ErrorType: text("RateLimitError"), ErrorMessage: text("a < b & 模型"),
+				RequestID: new("req-1"), Time: new("2026-11-23T02:14:01.5"), Model: new("gpt-4o"), KeyName: new(""),
+				Status: new("failure"), ErrorType: new("RateLimitError"), ErrorMessage: new("a < b & 模型"),
 			},
 			Row: json.RawMessage(`{"request_id":"req-1","metadata":{"a": 1, "b": "<&>"},"spend":0}`),
 		},

@@ -74,11 +74,11 @@ func crossedLimits(s string) string {
 // numberAfter returns the whole number behind the words. Beyond 18 digits it is the
 // largest there is: LiteLLM writes sys.maxsize for "no limit".
 func numberAfter(s, words string) (uint64, bool) {
-	i := strings.Index(s, words)
-	if i < 0 {
+	_, after, ok := strings.Cut(s, words)
+	if !ok {
 		return 0, false
 	}
-	digits := s[i+len(words):]
+	digits := after
 	n := leadingDigits(digits)
 	if n == 0 {
 		return 0, false

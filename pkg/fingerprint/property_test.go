@@ -37,8 +37,10 @@ func wellFormed(k Kind) error {
 
 func TestAnyBytes(t *testing.T) {
 	t.Parallel()
-	pieces := append([]string{"{'", "\":", "b'", "[", "}", "\\\"", "\\x", "\x00", "\xff\xfe", "'", "`", "“", "<", " at 0x", "litellm.", "Exception - ", "sk-", "\n",
-		"Traceback (most recent call last)", "Error code: 429 - ", "model=", "<html><title>", "🔥", "客", ". ", "7"}, additions...)
+	pieces := append([]string{
+		"{'", "\":", "b'", "[", "}", "\\\"", "\\x", "\x00", "\xff\xfe", "'", "`", "“", "<", " at 0x", "litellm.", "Exception - ", "sk-", "\n",
+		"Traceback (most recent call last)", "Error code: 429 - ", "model=", "<html><title>", "🔥", "客", ". ", "7",
+	}, additions...)
 	piece := rapid.OneOf(rapid.SampledFrom(pieces), rapid.String(), rapid.StringMatching(`[a-z0-9._:/-]{1,12}`))
 	anything := rapid.Custom(func(t *rapid.T) string {
 		return strings.Join(rapid.SliceOfN(piece, 0, 30).Draw(t, "pieces"), "")
@@ -155,7 +157,8 @@ func TestMeaning(t *testing.T) {
 		{`{"detail":[{"type":"missing","loc":["body","%s"],"msg":"Field required"}]}`, []string{"messages", "model"}},
 		{"LiteLLM Rate Limit Handler for rate limit type = key. Crossed TPM / RPM / Max Parallel Request Limit. %s", []string{
 			"current rpm: 1, rpm limit: 1, current tpm: 33, tpm limit: 9223372036854775807, current max_parallel_requests: 0, max_parallel_requests: 9223372036854775807",
-			"current rpm: 1, rpm limit: 9223372036854775807, current tpm: 0, tpm limit: 9223372036854775807, current max_parallel_requests: 1, max_parallel_requests: 1"}},
+			"current rpm: 1, rpm limit: 9223372036854775807, current tpm: 0, tpm limit: 9223372036854775807, current max_parallel_requests: 1, max_parallel_requests: 1",
+		}},
 	} {
 		seen := map[string]string{}
 		for _, w := range tt.words {
@@ -198,13 +201,21 @@ func TestWhatJoins(t *testing.T) {
 		same bool
 	}{
 		{"a telling text of two providers", Error{Message: rate, Provider: "anthropic"}, Error{Message: rate, Provider: "openrouter"}, true},
-		{"a telling text of two releases", Error{Message: "model 'a:1b' not found, try pulling it first", Class: "APIConnectionError", Code: "500"},
-			Error{Message: "model 'a:1b' not found, try pulling it first", Class: "NotFoundError", Code: "404"}, true},
+		{
+			"a telling text of two releases",
+			Error{Message: "model 'a:1b' not found, try pulling it first", Class: "APIConnectionError", Code: "500"},
+			Error{Message: "model 'a:1b' not found, try pulling it first", Class: "NotFoundError", Code: "404"},
+			true,
+		},
 		{"a connection error of two providers", Error{Message: "Connection error.", Provider: "openai"}, Error{Message: "Connection error.", Provider: "azure"}, false},
 		{"a connection error of two releases", Error{Message: "Connection error.", Class: "APIError", Code: "500"}, Error{Message: "Connection error.", Class: "InternalServerError", Code: "500"}, true},
 		{"one provider's two names", Error{Message: "Connection error.", Provider: "cohere_chat"}, Error{Message: "Connection error.", Provider: "cohere"}, true},
-		{"one quota text for two causes", Error{Message: "You exceeded your current quota, please check your plan and billing details.", Provider: "openai"},
-			Error{Message: "You exceeded your current quota, please check your plan and billing details.", Provider: "gemini"}, false},
+		{
+			"one quota text for two causes",
+			Error{Message: "You exceeded your current quota, please check your plan and billing details.", Provider: "openai"},
+			Error{Message: "You exceeded your current quota, please check your plan and billing details.", Provider: "gemini"},
+			false,
+		},
 		{"a thin text of two exceptions", Error{Message: "Nope", Class: "NotFoundError"}, Error{Message: "Nope", Class: "AuthenticationError"}, false},
 		{"a thin text of two exceptions of one class", Error{Message: "Nope", Class: "NotFoundError"}, Error{Message: "Nope", Class: "BadRequestError"}, false},
 		{"no word, two codes", Error{Message: "{}", Class: "HTTPException", Code: "520"}, Error{Message: "{}", Class: "HTTPException", Code: "521"}, false},
@@ -221,8 +232,10 @@ func TestBounded(t *testing.T) {
 	t.Parallel()
 	const size = 50 << 20
 	const most = 2 * time.Second
-	for _, unit := range []string{"a", " ", "\x00", "\xff", "'a ", "'a'b", "\"", "`", "“", "[", "{", "{'", "{\"a\":", "[{\"a\":[", "<", "< at 0x", "b'{", "\\", "{\\\"", "http://", "1", "1.", "a1",
-		"sk-", "model=", "litellm.X: ", "XException - ", ". Please try again", "No fallback model group found", "\nmodel=", "Traceback (most recent call last)\n", "客", "401 '"} {
+	for _, unit := range []string{
+		"a", " ", "\x00", "\xff", "'a ", "'a'b", "\"", "`", "“", "[", "{", "{'", "{\"a\":", "[{\"a\":[", "<", "< at 0x", "b'{", "\\", "{\\\"", "http://", "1", "1.", "a1",
+		"sk-", "model=", "litellm.X: ", "XException - ", ". Please try again", "No fallback model group found", "\nmodel=", "Traceback (most recent call last)\n", "客", "401 '",
+	} {
 		text := strings.Repeat(unit, size/len(unit))
 		for _, e := range []Error{{Message: text}, {Message: "x" + text, Class: text, Code: text, Provider: text}, {Traceback: text}} {
 			start := time.Now()

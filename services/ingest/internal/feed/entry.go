@@ -25,6 +25,9 @@ type Entry struct {
 	// End is the LSN behind a transaction that this entry completes: once
 	// everything up to here is durable, the server may be told so. 0 = none.
 	End event.LSN
+	// Skipped is how many failures before this entry were passed over because the log
+	// holds them.
+	Skipped int
 	// Flight is the session the entry was read in.
 	Flight *Flight
 }

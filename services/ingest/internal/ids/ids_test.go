@@ -2,6 +2,7 @@ package ids_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -62,7 +63,7 @@ func TestKnown(t *testing.T) {
 	if n := known(t, x, second); n != 0 {
 		t.Errorf("%d known before", n)
 	}
-	both := append(first[:len(first):len(first)], second...)
+	both := append(slices.Clip(first), second...)
 	if err := x.Add(t.Context(), both, 50_003); err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,9 @@ func (d *Dialer) Address() string {
 }
 
 // User is the role we connect as, Database the database.
-func (d *Dialer) User() string     { return d.config.User }
+func (d *Dialer) User() string { return d.config.User }
+
+// Database is the name of the database.
 func (d *Dialer) Database() string { return d.config.Database }
 
 // SQL opens a connection for queries, each at most 30 s long unless its session

@@ -63,8 +63,7 @@ func (e *UnreachableError) Unwrap() error { return e.Cause }
 
 // State returns the SQLSTATE in err, "" when there is none.
 func State(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
 	}
 	return ""
@@ -155,8 +154,7 @@ func (d *Dialer) unreachable(err error) error {
 
 // pgError cuts err down to what the server said.
 func pgError(err error) error {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg
 	}
 	return err

@@ -108,7 +108,7 @@ func TestRefused(t *testing.T) {
 		db := testkit.Postgres(t)
 		d := role(t, db, "")
 		_, err := d.Replication(t.Context(), "UTF8", nil)
-		check(t, err, true, fmt.Sprintf(`ALTER ROLE "%s" REPLICATION;`, db.Name))
+		check(t, err, true, "ALTER ROLE "+postgres.Quote(db.Name)+" REPLICATION;")
 	})
 	t.Run("no CONNECT", func(t *testing.T) {
 		t.Parallel()

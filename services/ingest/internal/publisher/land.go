@@ -27,7 +27,7 @@ func (p *Publisher) land(ctx context.Context, b *pending) bool {
 	)
 	err := p.retry(ctx, "publish failures", func() (err error) {
 		if !p.synced {
-			if err = p.sync(ctx); err != nil {
+			if err := p.sync(ctx); err != nil {
 				return err
 			}
 		}
@@ -130,6 +130,7 @@ func (p *Publisher) count(b *pending, fresh []*feed.Entry, sent map[*feed.Entry]
 	duplicates := 0
 	for i := range b.entries {
 		e := &b.entries[i]
+		duplicates += e.Skipped
 		if !e.IsMessage() {
 			continue
 		}

@@ -113,9 +113,7 @@ func (p *Publisher) collect(ctx context.Context) (*pending, bool) {
 			return b, true
 		}
 		if late == nil && len(b.entries) > 0 {
-			timer := time.NewTimer(linger)
-			defer timer.Stop()
-			late = timer.C
+			late = time.After(linger)
 		}
 		select {
 		case <-ctx.Done():

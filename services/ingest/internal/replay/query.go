@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -128,7 +129,7 @@ type place struct {
 func (q *query) pageSQL(after place, n int) (sql string, args []string) {
 	where, args := q.where(), q.args
 	if !after.none {
-		args = append(args[:len(args):len(args)], after.startTime, after.requestID)
+		args = append(slices.Clip(args), after.startTime, after.requestID)
 		time, id := fmt.Sprintf("$%d::timestamp", len(args)-1), fmt.Sprintf("$%d::text", len(args))
 		where += fmt.Sprintf(` AND "startTime" <= %[1]s AND ("startTime" < %[1]s OR request_id > %[2]s)`, time, id)
 	}

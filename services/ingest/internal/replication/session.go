@@ -54,6 +54,8 @@ type Session struct {
 	decoder pgoutput.Decoder
 	layouts map[uint32]*spendlog.Layout // by relation id; nil = not LiteLLM's table
 	tx      *transaction                // nil between two
+	tail    event.Position               // of the log when the session began
+	skipped int                          // failures since the last entry, for they are in the log
 	// received: every transaction that ends at or before it has come.
 	received event.LSN
 	confirm  event.LSN // what the server was told
@@ -73,7 +75,7 @@ type transaction struct {
 // Open takes over a replication connection of [postgres.Dialer]: notice is where
 // its notices go. tail is the end of the log.
 func Open(ctx context.Context, c Config, conn *pgconn.PgConn, tail event.Position) (*Session, error) {
-	s := &Session{Config: c, conn: conn, flight: &feed.Flight{}, layouts: map[uint32]*spendlog.Layout{}}
+	s := &Session{Config: c, conn: conn, tail: tail, flight: &feed.Flight{}, layouts: map[uint32]*spendlog.Layout{}}
 	var err error
 	if s.system, err = pglogrepl.IdentifySystem(ctx, conn); err != nil {
 		return nil, fmt.Errorf("identify the server: %w", err)

@@ -91,10 +91,10 @@ func asContainer(t *testing.T, dir, caps string) what {
 func folder(t *testing.T, uid, gid int) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root can start a process that has some of root's rights")
+		t.Skip("only root can start a process that has some of root's rights") //nolint:forbidigo // a plain user can't be tested as root
 	}
 	if _, err := exec.LookPath("setpriv"); err != nil {
-		t.Skip("setpriv (util-linux) is not installed: nothing to start a process with some of root's rights")
+		t.Skip("setpriv (util-linux) is not installed: nothing to start a process with some of root's rights") //nolint:forbidigo // a tool of the machine, not of Go
 	}
 	dir := t.TempDir()
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // a mount has no folders above
@@ -209,7 +209,7 @@ func TestRootOfAUserNamespace(t *testing.T) {
 	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Skipf("this kernel makes no user namespaces for us: %v: %s", err, out)
+		t.Skipf("this kernel makes no user namespaces for us: %v: %s", err, out) //nolint:forbidigo // the kernel decides
 	}
 	if info, err := os.Stat(filepath.Join(dir, "file")); err != nil || info.Sys().(*syscall.Stat_t).Uid != 1000 {
 		t.Errorf("file: %v, %v; want one of uid 1000: %s", info, err, out)
