@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -54,4 +55,7 @@ type Deps struct {
 	Registerer prometheus.Registerer
 	// Ready gets the check "ingest". nil = none.
 	Ready *telemetry.Readiness
+	// Patience is how long a start tries to reach the database; once it was reached,
+	// it is tried for ever. 0 = 30 s.
+	Patience time.Duration
 }

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// patience is how long a start tries to reach the database.
-	patience   = 30 * time.Second
+	// defaultPatience is how long a start tries to reach the database.
+	defaultPatience = 30 * time.Second
+
 	retryFirst = 250 * time.Millisecond
 	retryMost  = 5 * time.Second
 )
@@ -135,25 +136,23 @@ func (d *database) makeSlot(ctx context.Context, v *visit) error {
 	return d.dialer.Replicable(slot.Create(ctx, replication, v.conn, d.cfg.Ingest.Slot, v.server.Major()))
 }
 
-// persist repeats try until it succeeds, is refused for good, or until ends. What
-// went wrong is logged the first time and then every minute.
-func (d *database) persist(ctx context.Context, until time.Time, try func() error) error {
-	pause, said := retryFirst, time.Time{}
+// persist repeats try until it succeeds, is refused for good, or patience is over.
+// What went wrong is logged the first time and then every minute.
+func (d *database) persist(ctx context.Context, patience time.Duration, try func() error) error {
+	pause, said, until := retryFirst, time.Time{}, time.Now().Add(patience)
 	for {
 		err := try()
 		switch {
 		case err == nil || postgres.IsSettings(err):
 			return err
-		case ctx.Err() != nil:
-			return ctx.Err()
 		case time.Now().After(until):
-			return gaveUp(err)
+			return gaveUp(err, patience)
 		case time.Since(said) > logEvery:
 			said = time.Now()
 			d.log.Warn("LiteLLM's database is not ready for us, trying again", "error", err)
 		}
 		if !sleep(ctx, pause) {
-			return ctx.Err()
+			return fmt.Errorf("%w; interrupted: %w", err, context.Cause(ctx))
 		}
 		pause = min(2*pause, retryMost)
 	}
@@ -172,7 +171,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // gaveUp ends an error of a start.
-func gaveUp(err error) error {
+func gaveUp(err error, patience time.Duration) error {
 	if _, ok := errors.AsType[*postgres.UnreachableError](err); ok {
 		return fmt.Errorf("%w; given up after %s of tries: start PostgreSQL, or correct postgres.url (FAULTWIRE_POSTGRES_URL)", err, patience)
 	}

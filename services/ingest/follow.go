@@ -38,6 +38,7 @@ type follower struct {
 	publisher *publisher.Publisher
 	metrics   *metrics.Metrics
 	log       *slog.Logger
+	patience  time.Duration
 
 	began  bool // the slot was reached once: from now on whatever happens is waited out
 	said   time.Time
@@ -45,9 +46,9 @@ type follower struct {
 }
 
 // run returns nil when ctx ended. Until the slot was reached once, a fault of the
-// settings ends it at once and any other after 30 s.
+// settings ends it at once and any other after its patience.
 func (f *follower) run(ctx context.Context) error {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(f.patience)
 	pause := retryFirst
 	for {
 		began := time.Now()
@@ -59,7 +60,7 @@ func (f *follower) run(ctx context.Context) error {
 			return err
 		}
 		if !f.began && time.Now().After(deadline) {
-			return gaveUp(err)
+			return gaveUp(err, f.patience)
 		}
 		if time.Since(began) > steady {
 			pause = retryFirst

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -83,7 +82,7 @@ type run struct {
 func (r *rig) start(t *testing.T) *run {
 	t.Helper()
 	x := &run{logs: testkit.NewLogs(), registry: prometheus.NewRegistry(), ready: telemetry.NewReadiness(), done: make(chan struct{})}
-	s, err := ingest.New(r.cfg, ingest.Deps{Store: r.store, Log: x.logs.Logger(t), Registerer: x.registry, Ready: x.ready})
+	s, err := ingest.New(r.cfg, ingest.Deps{Store: r.store, Log: x.logs.Logger(t), Registerer: x.registry, Ready: x.ready, Patience: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,51 +175,80 @@ func (r *rig) entries(t *testing.T) uint64 {
 	return stream.CachedInfo().State.LastSeq
 }
 
-// ids are the request ids in the log, sorted.
-func (r *rig) ids(t *testing.T) []string {
+// logged are the ids of the failures in the log, in order.
+func (r *rig) logged(t *testing.T) []event.ID {
 	t.Helper()
-	r.read(t)
-	all := make([]string, 0, len(r.log))
-	for _, f := range r.log {
-		all = append(all, *f.Log.RequestID)
+	var all []event.ID
+	for e, err := range bus.Scan(t.Context(), r.store.JetStream, bus.Range{Stream: topology.Failures, Hi: ^uint64(0), HeadersOnly: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := topology.ReadHeader(e.Header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.ID != (event.ID{}) {
+			all = append(all, h.ID)
+		}
 	}
-	slices.Sort(all)
 	return all
 }
 
-// failed are the request ids of the table's failures, sorted.
-func (r *rig) failed(t *testing.T) []string {
+// failed are the ids of the table's failures with their request ids.
+func (r *rig) failed(t *testing.T) map[event.ID]string {
 	t.Helper()
-	rows, err := r.sql.Query(t.Context(), `SELECT request_id FROM "LiteLLM_SpendLogs"
-		WHERE coalesce(to_jsonb("LiteLLM_SpendLogs") ->> 'status', metadata ->> 'status', 'success') <> 'success'`)
+	rows, err := r.sql.Query(t.Context(), `SELECT request_id, "startTime"::text FROM "LiteLLM_SpendLogs" s
+		WHERE coalesce(to_jsonb(s) ->> 'status', metadata ->> 'status', 'success') <> 'success'`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	all := map[event.ID]string{}
+	var requestID, startTime string
+	_, err = pgx.ForEachRow(rows, []any{&requestID, &startTime}, func() error {
+		all[event.NewID(event.SourceSpendLogs, requestID, startTime)] = requestID
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.Sort(all)
 	return all
 }
 
 // agrees waits until the log holds the failures of the table, and checks that it
-// holds each once.
+// holds each once and nothing else.
 func (r *rig) agrees(t *testing.T) {
 	t.Helper()
 	want := r.failed(t)
 	if len(want) == 0 {
 		t.Fatal("nothing failed")
 	}
+	var got []event.ID
 	testkit.Eventually(t, wait, fmt.Sprintf("%d failures are in the log", len(want)), func() bool {
-		if r.entries(t) < uint64(len(want)) {
-			return false
+		if r.entries(t) >= uint64(len(want)) {
+			got = r.logged(t)
 		}
-		r.read(t)
-		return len(r.log) >= len(want)
+		return len(got) >= len(want)
 	})
-	if diff := cmp.Diff(want, r.ids(t)); diff != "" {
-		t.Errorf("failures (-table +log):\n%s", diff)
+	count := map[event.ID]int{}
+	for _, id := range got {
+		if count[id]++; count[id] == 2 {
+			t.Errorf("twice in the log: %s %q", id, want[id])
+		}
+		if _, ok := want[id]; !ok {
+			t.Errorf("in the log and not a failure of the table: %s", id)
+		}
+	}
+	missing := 0
+	for id, requestID := range want {
+		if count[id] > 0 {
+			continue
+		}
+		if missing++; missing <= 5 {
+			t.Errorf("not in the log: %s %q", id, requestID)
+		}
+	}
+	if missing > 0 {
+		t.Errorf("%d of %d failures are not in the log", missing, len(want))
 	}
 }
 

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,7 +60,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := p.Sync(ctx); err != nil {
 		return ended(ctx, err)
 	}
-	f := &follower{db: s.db, queue: queue, builder: builder, clock: s.clock, publisher: p, metrics: s.metrics, log: s.deps.Log}
+	f := &follower{db: s.db, queue: queue, builder: builder, clock: s.clock, publisher: p, metrics: s.metrics, log: s.deps.Log, patience: cmp.Or(s.deps.Patience, defaultPatience)}
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.Run(inner) })
 	group.Go(func() error { return f.run(inner) })

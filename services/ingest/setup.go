@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 	"github.com/faultwire/faultwire/services/ingest/internal/publication"
@@ -35,7 +34,7 @@ func Setup(ctx context.Context, cfg Config, log *slog.Logger) (Report, error) {
 	}
 	var report Report
 	var publicationMade bool
-	err = d.persist(ctx, time.Now().Add(patience), func() error {
+	err = d.persist(ctx, defaultPatience, func() error {
 		v, err := d.open(ctx)
 		if err != nil {
 			return err

@@ -54,8 +54,8 @@ type Session struct {
 	decoder pgoutput.Decoder
 	layouts map[uint32]*spendlog.Layout // by relation id; nil = not LiteLLM's table
 	tx      *transaction                // nil between two
-	tail    event.Position               // of the log when the session began
-	skipped int                          // failures since the last entry, for they are in the log
+	tail    event.Position              // of the log when the session began
+	skipped int                         // failures since the last entry, for they are in the log
 	// received: every transaction that ends at or before it has come.
 	received event.LSN
 	confirm  event.LSN // what the server was told
