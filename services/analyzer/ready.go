@@ -3,23 +3,47 @@ package analyzer
 import (
 	"context"
 	"fmt"
+	"sync"
+	"time"
 
+	"github.com/faultwire/faultwire/pkg/bus"
 	"github.com/faultwire/faultwire/pkg/topology"
 )
 
-// maxBehind is how many entries of the log the planner may be behind and still
-// count as keeping up: heartbeats and rows that came in this moment.
-const maxBehind = 10_000
+// standstill is how long the planner may stay where it is while the log has more.
+const standstill = 15 * time.Second
 
-// ready is nil while the planner keeps up with the log.
+// ready is nil while the planner is at the end of the log, or gets on.
 func (s *Service) ready(ctx context.Context) error {
-	stream, err := s.deps.Store.JetStream.Stream(ctx, topology.Failures)
-	if err != nil {
-		return fmt.Errorf("read stream %s: %w", topology.Failures, err)
+	last, found, err := bus.Last(ctx, s.deps.Store.JetStream, topology.Failures, topology.AllFailures)
+	if err != nil || !found {
+		return err
 	}
-	last, read := stream.CachedInfo().State.LastSeq, s.planner.Read()
-	if last > read+maxBehind {
-		return fmt.Errorf("the planner is %d entries behind the log", last-read)
+	return s.progress.look(s.planner.Read(), last.Seq, time.Now())
+}
+
+// progress remembers since when the planner has been seen behind, at one place.
+type progress struct {
+	mu     sync.Mutex
+	behind bool
+	read   uint64
+	since  time.Time
+}
+
+// look compares where the planner is with where it was, and with the end of the log.
+func (p *progress) look(read, last uint64, now time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if read >= last {
+		p.behind = false
+		return nil
+	}
+	if !p.behind || read != p.read {
+		p.behind, p.read, p.since = true, read, now
+		return nil
+	}
+	if still := now.Sub(p.since); still > standstill {
+		return fmt.Errorf("the planner stands still at sequence %d of %s for %s, %d before its end", read, topology.Failures, still.Round(time.Second), last-read)
 	}
 	return nil
 }

@@ -44,6 +44,7 @@ type Service struct {
 	analyst   *analyst.Analyst
 	explainer *explainer.Explainer // nil when the LLM is off
 	client    *llm.Client
+	progress  progress
 }
 
 // New checks the settings and registers metrics and the readiness check

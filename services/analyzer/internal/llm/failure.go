@@ -108,8 +108,7 @@ func (c *Client) harmless(text string) string {
 // reason is the innermost sentence of a transport error: the outer ones repeat
 // the URL.
 func reason(err error) string {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
 	return err.Error()

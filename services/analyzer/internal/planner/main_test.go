@@ -133,19 +133,21 @@ func chain[T any](t *testing.T, store topology.Store, stream, subject string, n 
 	return got
 }
 
-// start runs p until the returned function is called, which fails the test when p
-// returned an error.
+// start runs p until the test or the returned function ends it; an error of p fails
+// the test.
 func start(t *testing.T, p *planner.Planner) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
-	return sync.OnceFunc(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(stop)
+	return stop
 }
 
 var errKilled = errors.New("killed")

@@ -53,8 +53,7 @@ func TestPlansTheLog(t *testing.T) {
 	store, r := newStore(t), rules(10*time.Second, time.Minute)
 	entries := someLog(300)
 	p := newPlanner(t, store, r)
-	stop := start(t, p)
-	defer stop()
+	start(t, p)
 	publish(t, store.JetStream, entries)
 	compare(t, store, r, entries)
 	last := entries[len(entries)-1].Seq
@@ -79,8 +78,7 @@ func TestKilledAnywhere(t *testing.T) {
 					life.JetStream = &mortal{JetStream: store.JetStream, left: every + 1, stored: stored}
 					if done+every >= len(windows)+len(periods) { // the last one lives
 						life.JetStream = store.JetStream
-						stop := start(t, newPlanner(t, life, r))
-						defer stop()
+						start(t, newPlanner(t, life, r))
 						break
 					}
 					if err := newPlanner(t, life, r).Run(t.Context()); !errors.Is(err, errKilled) {
@@ -104,7 +102,7 @@ func TestManyPlannersAtOnce(t *testing.T) {
 	t.Parallel()
 	store, r := newStore(t), rules(10*time.Second, time.Minute)
 	for range 3 {
-		defer start(t, newPlanner(t, store, r))()
+		start(t, newPlanner(t, store, r))
 	}
 	entries := someLog(400)
 	publish(t, store.JetStream, entries)
@@ -147,7 +145,7 @@ func TestForeignEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	publish(t, store.JetStream, entries[20:])
-	defer start(t, newPlanner(t, store, r))()
+	start(t, newPlanner(t, store, r))
 	compare(t, store, r, entries)
 }
 
