@@ -21,7 +21,7 @@ func (r *rig) traffic(t *testing.T, prefix string, n int) (finished func()) {
 	t.Helper()
 	conn := r.db.Conn(t)
 	return background(t, func(ctx context.Context) error {
-		sizes := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same in every run
+		sizes := rand.New(rand.NewPCG(3, 4)) // the same in every run
 		for i := 0; n > 0; i++ {
 			size := min(n, 1+sizes.IntN(400))
 			if i%10 == 0 {
@@ -60,7 +60,7 @@ func TestKills(t *testing.T) {
 	r := rigOn(t, testkit.Postgres(t), plain)
 	r.following(t).stop(t) // what is committed before there is a slot is history
 	finished := r.traffic(t, "k", 30_000)
-	steps := rand.New(rand.NewPCG(5, 6)) //nolint:gosec // the same in every run
+	steps := rand.New(rand.NewPCG(5, 6)) // the same in every run
 	store := r.store
 	for round := range 12 {
 		var own *nats.Conn

@@ -369,8 +369,10 @@ func hostile(t *testing.T, row sample.Row, i int, name string) sample.Row {
 
 // hostileNames are what scanners send.
 func hostileNames() []string {
-	return []string{"", " ", "a b", "*", ">", "failures.>", "a.b.c", "../../etc/passwd", "\x1b[31mred", "line\nbreak\r\n", "tab\t", `"quoted"`, `{"not": "json`,
-		"'; DROP TABLE x; --", "模型-客服", "👩‍👩‍👧", "\u2028\u202e", strings.Repeat("x", 5000), "\x7f", "$SYS.>", "%s%n"}
+	return []string{
+		"", " ", "a b", "*", ">", "failures.>", "a.b.c", "../../etc/passwd", "\x1b[31mred", "line\nbreak\r\n", "tab\t", `"quoted"`, `{"not": "json`,
+		"'; DROP TABLE x; --", "模型-客服", "👩‍👩‍👧", "\u2028\u202e", strings.Repeat("x", 5000), "\x7f", "$SYS.>", "%s%n",
+	}
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

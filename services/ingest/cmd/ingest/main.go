@@ -12,7 +12,7 @@ import (
 )
 
 // version is set by the build: -ldflags "-X main.version=…".
-var version string //nolint:gochecknoglobals // the linker can set nothing else
+var version string
 
 func main() {
 	os.Exit(program.Main(program.Spec{

@@ -19,8 +19,13 @@ func layout(t *testing.T) *spendlog.Layout {
 	t.Helper()
 	const text, timestamp, jsonb = 25, 1114, 3802
 	l, err := spendlog.NewLayout([]spendlog.Column{
-		{Name: "request_id", OID: text}, {Name: "model", OID: text}, {Name: "startTime", OID: timestamp}, {Name: "endTime", OID: timestamp},
-		{Name: "metadata", OID: jsonb}, {Name: "status", OID: text}, {Name: "response", OID: jsonb},
+		{Name: "request_id", OID: text},
+		{Name: "model", OID: text},
+		{Name: "startTime", OID: timestamp},
+		{Name: "endTime", OID: timestamp},
+		{Name: "metadata", OID: jsonb},
+		{Name: "status", OID: text},
+		{Name: "response", OID: jsonb},
 	})
 	if err != nil {
 		t.Fatal(err)

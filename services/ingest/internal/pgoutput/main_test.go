@@ -3,7 +3,7 @@ package pgoutput_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/faultwire/faultwire/pkg/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testkit.Main(m) }

@@ -387,7 +387,7 @@ func TestKills(t *testing.T) {
 	js := streams(t)
 	const transactions = 12
 	want := map[event.LSN]int{}
-	sizes := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same in every run
+	sizes := rand.New(rand.NewPCG(1, 2)) // the same in every run
 	for lsn := event.LSN(1); lsn <= transactions; lsn++ {
 		want[lsn] = 1 + sizes.IntN(900)
 	}
