@@ -37,11 +37,11 @@ func (c Config) Validate() error {
 	if _, err := c.Postgres.ConnString(); err != nil {
 		faults = append(faults, err)
 	}
-	for setting, value := range map[string]string{
-		"postgres.schema": c.Postgres.Schema, "ingest.publication": c.Ingest.Publication, "ingest.slot": c.Ingest.Slot,
+	for _, name := range []struct{ setting, value string }{
+		{"postgres.schema", c.Postgres.Schema}, {"ingest.publication", c.Ingest.Publication}, {"ingest.slot", c.Ingest.Slot},
 	} {
-		if value == "" {
-			faults = append(faults, fmt.Errorf("%s: %w", setting, errEmpty))
+		if name.value == "" {
+			faults = append(faults, fmt.Errorf("%s: %w", name.setting, errEmpty))
 		}
 	}
 	return errors.Join(faults...)
