@@ -1,0 +1,214 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/faultwire/faultwire/pkg/sample"
+	"github.com/faultwire/faultwire/pkg/testkit"
+)
+
+// bad is a start that must be refused.
+type bad struct {
+	env   []string // over those of a scene that works
+	yaml  string   // ./faultwire.yaml
+	args  []string // behind "run"
+	code  int
+	lines [][]string // what each line on stderr must hold, and how many there are
+}
+
+// TestBadInput: each fault is one line that names the setting first and the remedy
+// last, and the exit code is right.
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]bad{
+		"unknown key": {yaml: "analyzer:\n  windw: 5m\n", code: 2, lines: [][]string{{"faultwire.yaml:2", "analyzer.windw", "did you mean analyzer.window?"}}},
+		"several faults": {
+			yaml: "llm: {timeout: soon}\nreplay: {days: -1}\n", env: []string{"FAULTWIRE_OUTPUT_MAX_ROWS=-1"}, code: 2,
+			lines: [][]string{{"faultwire.yaml:1", "llm.timeout", "soon"}, {"faultwire.yaml:2", "replay.days"}, {"FAULTWIRE_OUTPUT_MAX_ROWS", "output.max_rows"}},
+		},
+		"wrong type":     {env: []string{"FAULTWIRE_OUTPUT_SAVE_FULL_LOGS=perhaps"}, code: 2, lines: [][]string{{"FAULTWIRE_OUTPUT_SAVE_FULL_LOGS", "output.save_full_logs", "perhaps"}}},
+		"no database":    {env: []string{"DATABASE_URL="}, code: 2, lines: [][]string{{"postgres.url", "set"}}},
+		"unknown flag":   {args: []string{"--fast"}, code: 2, lines: [][]string{{"--fast", "faultwire run --help"}}},
+		"an argument":    {args: []string{"now"}, code: 2, lines: [][]string{{`"now"`, "faultwire run --help"}}},
+		"wrong password": {env: []string{"FAULTWIRE_POSTGRES_URL=" + strings.Replace(s.db.URL, "://postgres:", "://postgres:secret-", 1)}, code: 2, lines: [][]string{{"postgres.url", "FAULTWIRE_POSTGRES_PASSWORD"}}},
+		"wrong database": {env: []string{"FAULTWIRE_POSTGRES_URL=" + s.db.URL[:strings.LastIndex(s.db.URL, "/")] + "/nowhere?sslmode=disable"}, code: 2, lines: [][]string{{"postgres.database", `"nowhere"`, "FAULTWIRE_POSTGRES_DATABASE"}}},
+		"no LiteLLM":     {env: []string{"FAULTWIRE_POSTGRES_URL=" + s.db.Server.URL("postgres")}, code: 2, lines: [][]string{{"LiteLLM_SpendLogs", "postgres."}}},
+		"output folder":  {env: []string{"FAULTWIRE_OUTPUT_DIR=" + filepath.Join(file, "output")}, code: 2, lines: [][]string{{"output.dir", file, "FAULTWIRE_OUTPUT_DIR"}}},
+		"data folder":    {env: []string{"FAULTWIRE_NATS_STORE_DIR=" + filepath.Join(file, "store")}, code: 2, lines: [][]string{{"nats.store_dir", file, "FAULTWIRE_NATS_STORE_DIR"}}},
+		"address":        {env: []string{"FAULTWIRE_HTTP_ADDR=192.0.2.1:80"}, code: 2, lines: [][]string{{"http.addr", "192.0.2.1:80"}}},
+		"all of a machine": {
+			env: []string{"FAULTWIRE_HTTP_ADDR=192.0.2.1:80", "FAULTWIRE_OUTPUT_DIR=" + file, "FAULTWIRE_NATS_STORE_DIR=" + file}, code: 2,
+			lines: [][]string{{"output.dir"}, {"http.addr"}, {"nats.store_dir"}},
+		},
+		"LLM without a model": {env: []string{"FAULTWIRE_LLM_URL=http://localhost/v1"}, code: 2, lines: [][]string{{"llm.model", "FAULTWIRE_LLM_MODEL"}}},
+		"unreachable": {
+			env: []string{"FAULTWIRE_POSTGRES_URL=postgres://u:secret@127.0.0.1:1/litellm"}, code: 1,
+			lines: [][]string{{"postgres.url", "127.0.0.1:1", "30s", "FAULTWIRE_POSTGRES_URL"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			own := *s
+			own.t, own.output, own.store = t, filepath.Join(t.TempDir(), "output"), filepath.Join(t.TempDir(), "store")
+			test.refused(t, &own)
+		})
+	}
+}
+
+func (b bad) refused(t *testing.T, s *scene) {
+	t.Helper()
+	env := append(s.env(), b.env...)
+	args := append([]string{"run"}, b.args...)
+	if b.yaml != "" {
+		path := filepath.Join(t.TempDir(), "faultwire.yaml")
+		if err := os.WriteFile(path, []byte(b.yaml), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "--config", path)
+	}
+	code, stdout, stderr := run(t, patience, "faultwire", env, args...)
+	if code != b.code {
+		t.Errorf("exit code %d, want %d", code, b.code)
+	}
+	var lines []string
+	for line := range strings.Lines(stderr) {
+		if !strings.HasPrefix(line, "time=") { // the log, about tries
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) != len(b.lines) {
+		t.Fatalf("%d lines, want %d:\n%s%s", len(lines), len(b.lines), stdout, stderr)
+	}
+	for i, parts := range b.lines {
+		for _, part := range parts {
+			if !strings.Contains(lines[i], part) {
+				t.Errorf("line %q lacks %q", lines[i], part)
+			}
+		}
+	}
+	if strings.Contains(stderr+stdout, "secret") {
+		t.Errorf("a password is printed:\n%s%s", stdout, stderr)
+	}
+}
+
+// TestWALLevel: a database that can't stream is refused with what to do, and
+// followed when that is done.
+func TestWALLevel(t *testing.T) {
+	t.Parallel()
+	server := testkit.PostgresServer(t, map[string]string{"wal_level": "replica"})
+	s := newScene(t, testkit.WithServer(server))
+	bad{code: 2, lines: [][]string{{"wal_level", "ALTER SYSTEM SET wal_level = logical", "restart"}}}.refused(t, s)
+	if _, sql, _ := run(t, patience, "faultwire", s.env(), "setup", "--print"); !strings.Contains(sql, "ALTER SYSTEM SET wal_level = logical;") {
+		t.Errorf("setup --print:\n%s", sql)
+	}
+	// A replay needs no more than SELECT.
+	code, stdout, stderr := run(t, patience, "faultwire", s.env(), "replay")
+	if code != 3 {
+		t.Errorf("replay: exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+// TestRole: a role without REPLICATION is told which statement gives it, and
+// whoever runs it loses nothing.
+func TestRole(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	role := s.db.Name + "_role"
+	s.exec(`CREATE ROLE ` + role + ` LOGIN PASSWORD 'pw'`)
+	dropRole(t, s, role)
+	s.exec(`GRANT SELECT ON "LiteLLM_SpendLogs" TO ` + role)
+	owner := s.more
+	s.more = []string{"FAULTWIRE_POSTGRES_URL=" + as(t, s.db.URL, role)}
+	bad{code: 2, lines: [][]string{{"ingest.publication", role, "Run as", "CREATE PUBLICATION"}}}.refused(t, s)
+
+	// The statements that setup prints are run by somebody who may.
+	code, sql, stderr := run(t, patience, "faultwire", s.env(), "setup", "--print")
+	if code != 0 {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	for statement := range strings.Lines(sql) { // psql runs them one by one, too
+		s.exec(statement)
+	}
+	bad{code: 2, lines: [][]string{{"postgres.user", role, "ALTER ROLE", "REPLICATION"}}}.refused(t, s)
+	s.exec(`ALTER ROLE ` + role + ` REPLICATION`)
+	rows := real(t)
+	if err := sample.Insert(t.Context(), s.conn, rows); err != nil { // before the first start, behind the slot
+		t.Fatal(err)
+	}
+	p := s.follow()
+	s.reported(patience)
+	if code := p.stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	s.more = owner
+}
+
+// dropRole drops a role of the server at the end of the test.
+func dropRole(t testing.TB, s *scene, role string) {
+	t.Helper()
+	t.Cleanup(func() {
+		if _, err := s.conn.Exec(context.WithoutCancel(t.Context()), `DROP OWNED BY `+role+`; DROP ROLE `+role); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// as is a connection string for a role with password pw.
+func as(t testing.TB, url, role string) string {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.ConnConfig
+	return "postgres://" + role + ":pw@" + c.Host + ":" + strconv.Itoa(int(c.Port)) + "/" + c.Database + "?sslmode=disable"
+}
+
+// TestTwoRuns: a second run on one data folder is refused and names the first,
+// which goes on.
+func TestTwoRuns(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	first := s.follow()
+	bad{code: 2, lines: [][]string{{"nats.store_dir", s.store, "pid " + strconv.Itoa(first.cmd.Process.Pid), "FAULTWIRE_NATS_STORE_DIR"}}}.refused(t, s)
+	if err := sample.Insert(t.Context(), s.conn, real(t)); err != nil {
+		t.Fatal(err)
+	}
+	s.reported(patience)
+	if code := first.stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestSecondSignal: whoever doesn't want to wait presses Ctrl-C twice.
+func TestSecondSignal(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.more = []string{"FAULTWIRE_POSTGRES_URL=postgres://u:p@127.0.0.1:1/litellm"}
+	p := start(t, "faultwire", s.env(), "run")
+	testkit.Eventually(t, patience, "the store is locked", func() bool {
+		_, err := os.Stat(filepath.Join(s.store, "faultwire.pid"))
+		return err == nil
+	})
+	began := time.Now()
+	if code := p.stop(syscall.SIGTERM); code != 0 { // while it tries to reach the database
+		t.Errorf("exit code %d", code)
+	}
+	if took := time.Since(began); took > stopTimeout {
+		t.Errorf("stopped within %s", took)
+	}
+}
