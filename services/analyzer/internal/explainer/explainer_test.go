@@ -180,8 +180,8 @@ func TestBudget(t *testing.T) {
 		why             string
 		until           func(time.Time) time.Time
 	}{
-		"of the hour": {2, 200, "budget: 2 calls an hour (llm.calls_per_hour) are spent", func(t time.Time) time.Time { return t.Truncate(time.Hour).Add(time.Hour) }},
-		"of the day":  {20, 2, "budget: 2 calls a day (llm.calls_per_day) are spent", func(t time.Time) time.Time { return t.Truncate(24 * time.Hour).Add(24 * time.Hour) }},
+		"of the hour": {2, 200, "2 calls an hour (llm.calls_per_hour) are spent", func(t time.Time) time.Time { return t.Truncate(time.Hour).Add(time.Hour) }},
+		"of the day":  {20, 2, "2 calls a day (llm.calls_per_day) are spent", func(t time.Time) time.Time { return t.Truncate(24 * time.Hour).Add(24 * time.Hour) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -49,7 +49,7 @@ func TestSpent(t *testing.T) {
 		}
 		return why, until
 	}
-	const hourly, daily = "budget: 2 calls an hour (llm.calls_per_hour) are spent", "budget: 3 calls a day (llm.calls_per_day) are spent"
+	const hourly, daily = "2 calls an hour (llm.calls_per_hour) are spent", "3 calls a day (llm.calls_per_day) are spent"
 	for i, step := range []struct {
 		now   time.Time
 		why   string
@@ -69,7 +69,7 @@ func TestSpent(t *testing.T) {
 		}
 	}
 	none := config.LLM{CallsPerDay: 5}
-	if why, _ := (spent{}).at(noon).exhausted(none); why != "budget: 0 calls an hour (llm.calls_per_hour) are spent" {
+	if why, _ := (spent{}).at(noon).exhausted(none); why != "0 calls an hour (llm.calls_per_hour) are spent" {
 		t.Errorf("no calls allowed: %q", why)
 	}
 	if hour, today := (spent{HourCalls: 9, DayCalls: 9}).left(limits); hour != 0 || today != 0 {

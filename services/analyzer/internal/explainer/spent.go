@@ -44,9 +44,9 @@ func (s spent) exhausted(limits config.LLM) (why string, until time.Time) {
 	hour, today := s.left(limits)
 	switch {
 	case today == 0:
-		return fmt.Sprintf("budget: %d calls a day (llm.calls_per_day) are spent", limits.CallsPerDay), s.Day.Add(day)
+		return fmt.Sprintf("%d calls a day (llm.calls_per_day) are spent", limits.CallsPerDay), s.Day.Add(day)
 	case hour == 0:
-		return fmt.Sprintf("budget: %d calls an hour (llm.calls_per_hour) are spent", limits.CallsPerHour), s.Hour.Add(time.Hour)
+		return fmt.Sprintf("%d calls an hour (llm.calls_per_hour) are spent", limits.CallsPerHour), s.Hour.Add(time.Hour)
 	}
 	return "", time.Time{}
 }

@@ -32,8 +32,17 @@ type member struct {
 
 // Check looks whether the publication is there and sends what it must: one that
 // would lose failures or hurt LiteLLM is a [postgres.SettingsError] with the
-// statement that mends it. Any role may.
-func (p Publication) Check(ctx context.Context, conn *pgx.Conn) (Found, error) {
+// statement that mends it. Any role may. What it sees is of one moment.
+func (p Publication) Check(ctx context.Context, conn *pgx.Conn) (found Found, err error) {
+	one := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = pgx.BeginTxFunc(ctx, conn, one, func(tx pgx.Tx) error {
+		found, err = p.check(ctx, tx)
+		return err
+	})
+	return found, err
+}
+
+func (p Publication) check(ctx context.Context, conn pgx.Tx) (Found, error) {
 	is, err := p.read(ctx, conn)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Found{}, nil
@@ -78,7 +87,7 @@ func (p Publication) wrong(problem, remedy string) error {
 }
 
 // read returns pgx.ErrNoRows when there is none.
-func (p Publication) read(ctx context.Context, conn *pgx.Conn) (published, error) {
+func (p Publication) read(ctx context.Context, conn pgx.Tx) (published, error) {
 	var is published
 	const options = `SELECT puballtables, pubinsert, pubupdate OR pubdelete OR pubtruncate, pubviaroot FROM pg_catalog.pg_publication WHERE pubname = $1`
 	if err := conn.QueryRow(ctx, options, p.Name).Scan(&is.allTables, &is.inserts, &is.others, &is.viaRoot); err != nil {
@@ -120,7 +129,7 @@ func (p Publication) read(ctx context.Context, conn *pgx.Conn) (published, error
 // successes don't. A filter can be written in many ways, so its text says
 // little; what it does to rows says all. PostgreSQL allows only immutable
 // expressions on one row's columns in it.
-func (p Publication) try(ctx context.Context, conn *pgx.Conn, filter string) (passes, filters bool, err error) {
+func (p Publication) try(ctx context.Context, conn pgx.Tx, filter string) (passes, filters bool, err error) {
 	failures := `[{"metadata": {"status": "failure"}}]`
 	successes := `[{"metadata": {}}]`
 	if p.Table.Has("status") {

@@ -65,6 +65,10 @@ func newSource(t *testing.T) *source {
 // follow runs a session until the function returned is called.
 func (s *source) follow(t *testing.T, tail event.Position) (stop func()) {
 	t.Helper()
+	testkit.Eventually(t, wait, "the slot is free", func() bool {
+		state, _, err := slot.Read(t.Context(), s.sql, s.db.Name)
+		return err == nil && state.ActivePID == 0
+	})
 	conn, err := s.dialer.Replication(t.Context(), "UTF8", nil)
 	if err != nil {
 		t.Fatal(err)
