@@ -90,7 +90,7 @@ cross: ## the programs for every platform, into dist/OS-ARCH/
 	done
 
 up: ## the whole of docker-compose.yml, waiting until it is healthy
-	$(COMPOSE) up -d --build --wait
+	VERSION=$(VERSION) $(COMPOSE) up -d --build --wait
 
 down: ## stop it; volumes stay
 	$(COMPOSE) down

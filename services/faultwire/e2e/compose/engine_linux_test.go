@@ -34,19 +34,19 @@ func startEngine(ctx context.Context, t *testing.T, environ ...string) *engine {
 	t.Helper()
 	standins := filepath.Join(root(t), "..", "shared", "docker-standins")
 	if _, err := os.Stat(filepath.Join(standins, "make-all.sh")); errors.Is(err, fs.ErrNotExist) {
-		t.Skip("../shared/docker-standins is not here: the images of docker-compose.yml are not fetched for a test")
+		t.Skip("../shared/docker-standins is not here: the images of docker-compose.yml are not fetched for a test") //nolint:forbidigo // Docker is absent
 	}
 	e := &engine{environ: append(cleanEnvironment(), environ...)}
 	if _, err := e.run(ctx, "docker", "version"); err != nil {
 		if os.Geteuid() != 0 {
-			t.Skip("no Docker engine answers, and only root can start one")
+			t.Skip("no Docker engine answers, and only root can start one") //nolint:forbidigo // Docker is absent
 		}
 		script := filepath.Join(standins, "engine.sh")
 		t.Cleanup(func() { // what it started, if it did
 			e.last(t, script, "down")
 		})
 		if out, err := e.run(ctx, script, "up"); err != nil {
-			t.Skipf("no Docker engine runs, and none can be started: %v\n%s", err, out)
+			t.Skipf("no Docker engine runs, and none can be started: %v\n%s", err, out) //nolint:forbidigo // Docker is absent
 		}
 	}
 	e.compose = strings.TrimSpace(e.must(ctx, t, filepath.Join(standins, "engine.sh"), "compose"))

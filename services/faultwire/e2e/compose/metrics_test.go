@@ -73,7 +73,7 @@ func (r *registrations) Register(c prometheus.Collector) error {
 	return nil
 }
 
-var descFormat = regexp.MustCompile(`^Desc\{fqName: "(\w+)", help: ".*", constLabels: \{(.*)\}, variableLabels: \{(.*)\}\}$`) //nolint:gochecknoglobals // compiled once
+var descFormat = regexp.MustCompile(`^Desc\{fqName: "(\w+)", help: ".*", constLabels: \{(.*)\}, variableLabels: \{(.*)\}\}$`)
 
 func (r *registrations) note(c prometheus.Collector) {
 	kind := ""

@@ -13,7 +13,7 @@ func promtool(t *testing.T, args ...string) {
 	t.Helper()
 	program := os.Getenv("PROMTOOL")
 	if program == "" {
-		t.Skip("PROMTOOL is not set: make test sets it, or PROMTOOL=$(tools/get promtool)")
+		t.Skip("PROMTOOL is not set: make test sets it, or PROMTOOL=$(tools/get promtool)") //nolint:forbidigo // make test has it; a plain go test need not download it
 	}
 	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Dir = filepath.Join(root(t), "deploy", "prometheus")
