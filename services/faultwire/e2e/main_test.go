@@ -3,9 +3,11 @@
 package e2e
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +22,17 @@ var programs = struct {
 	built map[string]error
 }{built: map[string]error{}}
 
+// atOnce is how many tests run at once unless -parallel says more: they mostly wait
+// for the ends of periods.
+const atOnce = "4"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if p := flag.Lookup("test.parallel"); p.Value.String() == p.DefValue && runtime.GOMAXPROCS(0) < 4 {
+		if err := flag.Set("test.parallel", atOnce); err != nil {
+			panic(err)
+		}
+	}
 	testkit.Main(m, func() error { return os.RemoveAll(programs.dir) })
 }
 

@@ -72,7 +72,9 @@ func content(t *testing.T, body []byte) (hypothesis, advice string) {
 	t.Helper()
 	var completion struct {
 		Object  string
-		Choices []struct{ Message struct{ Role, Content string } }
+		Choices []struct {
+			Message struct{ Role, Content string }
+		}
 	}
 	if err := json.Unmarshal(body, &completion); err != nil || len(completion.Choices) != 1 || completion.Object != "chat.completion" {
 		t.Fatalf("no completion: %v: %s", err, body)
@@ -133,7 +135,9 @@ func TestRefusals(t *testing.T) {
 		"endless":     `{"messages":[{"role":"user","content":"` + strings.Repeat("x", 5<<20) + `"}]}`,
 	} {
 		status, body := post(t, server, []byte(request))
-		var refusal struct{ Error struct{ Message, Type string } }
+		var refusal struct {
+			Error struct{ Message, Type string }
+		}
 		if err := json.Unmarshal(body, &refusal); err != nil || status != http.StatusBadRequest || refusal.Error.Message == "" || refusal.Error.Type != "invalid_request_error" {
 			t.Errorf("%s: status %d, %v: %s", name, status, err, body)
 		}
