@@ -145,7 +145,7 @@ func TestRole(t *testing.T) {
 	}
 	bad{code: 2, lines: [][]string{{"postgres.user", role, "ALTER ROLE", "REPLICATION"}}}.refused(t, s)
 	s.exec(`ALTER ROLE ` + role + ` REPLICATION`)
-	rows := real(t)
+	rows := recent(t)
 	if err := sample.Insert(t.Context(), s.conn, rows); err != nil { // before the first start, behind the slot
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestTwoRuns(t *testing.T) {
 	s := newScene(t)
 	first := s.follow()
 	bad{code: 2, lines: [][]string{{"nats.store_dir", s.store, "pid " + strconv.Itoa(first.cmd.Process.Pid), "FAULTWIRE_NATS_STORE_DIR"}}}.refused(t, s)
-	if err := sample.Insert(t.Context(), s.conn, real(t)); err != nil {
+	if err := sample.Insert(t.Context(), s.conn, recent(t)); err != nil {
 		t.Fatal(err)
 	}
 	s.reported(patience)

@@ -26,7 +26,7 @@ func TestKills(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
-	rows := real(t)
+	rows := recent(t)
 	all := slices.Concat(rows, hostile(t, rows))
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	base := aFailure(t, rows)
@@ -150,7 +150,7 @@ func (s *scene) counted(p *process) {
 func TestStop(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	rows := real(t)
+	rows := recent(t)
 	p := s.follow()
 	stopTraffic := s.traffic(rows)
 	for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {

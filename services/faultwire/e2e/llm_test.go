@@ -91,7 +91,7 @@ func reportWith(t *testing.T, url string) string {
 	s := newScene(t)
 	s.more = []string{"FAULTWIRE_LLM_URL=" + url, "FAULTWIRE_LLM_MODEL=m", "FAULTWIRE_LLM_TIMEOUT=3s", "FAULTWIRE_LLM_CALLS_PER_HOUR=1000", "FAULTWIRE_LLM_CALLS_PER_DAY=1000"}
 	p := s.follow()
-	if err := sample.Insert(t.Context(), s.conn, real(t)); err != nil {
+	if err := sample.Insert(t.Context(), s.conn, recent(t)); err != nil {
 		t.Fatal(err)
 	}
 	s.reported(patience)

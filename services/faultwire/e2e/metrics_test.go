@@ -70,7 +70,7 @@ func TestMetrics(t *testing.T) {
 	s := newScene(t)
 	p := s.follow()
 	addr := p.expect(patience, `http://(\S+)`)
-	rows := real(t)
+	rows := recent(t)
 	if err := sample.Insert(t.Context(), s.conn, append(rows, hostile(t, rows)...)); err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func TestOutage(t *testing.T) {
 	t.Parallel()
 	server := testkit.PostgresServer(t, nil)
 	s := newScene(t, testkit.WithServer(server))
-	rows := real(t)
+	rows := recent(t)
 	p := s.follow()
 	third := len(rows) / 3
 	for i, mode := range []pgtemp.StopMode{pgtemp.Fast, pgtemp.Immediate} {
@@ -61,7 +61,7 @@ func TestThreePrograms(t *testing.T) {
 		return err == nil && n == 1
 	})
 	run := together.follow()
-	rows := real(t)
+	rows := recent(t)
 	rows = append(rows, hostile(t, rows)...)
 	for _, s := range []*scene{apart, together} {
 		if err := sample.Insert(t.Context(), s.conn, rows); err != nil {

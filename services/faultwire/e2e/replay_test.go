@@ -26,8 +26,8 @@ FROM generate_series(0, $7::int - 1) AS i, (SELECT s FROM "LiteLLM_SpendLogs" AS
 func newPast(t *testing.T) *scene {
 	t.Helper()
 	s := newScene(t)
-	base := aFailure(t, real(t))
-	if err := sample.Insert(t.Context(), s.conn, real(t)); err != nil { // today's, with successes
+	base := aFailure(t, recent(t))
+	if err := sample.Insert(t.Context(), s.conn, recent(t)); err != nil { // today's, with successes
 		t.Fatal(err)
 	}
 	for _, p := range []struct {
@@ -182,7 +182,7 @@ func TestReplayBesideRun(t *testing.T) {
 	s.exec(`GRANT SELECT ON "LiteLLM_SpendLogs" TO ` + role)
 	env := append(s.env(), "FAULTWIRE_POSTGRES_URL="+as(t, s.db.URL, role))
 	replays := []*process{start(t, "faultwire", env, "replay", "--days", "7"), start(t, "faultwire", env, "replay", "--days", "7")}
-	fresh := real(t)
+	fresh := recent(t)
 	for i := range fresh {
 		fresh[i] = changed(t, fresh[i], map[string]any{"request_id": "live-" + fresh[i].RequestID})
 	}

@@ -21,8 +21,8 @@ func now(t testing.TB, rows []sample.Row) []sample.Row {
 	return moved
 }
 
-// real are the rows of LiteLLM 1.80.10, of now.
-func real(t testing.TB) []sample.Row {
+// recent are the rows of LiteLLM 1.80.10, of now.
+func recent(t testing.TB) []sample.Row {
 	t.Helper()
 	rows, err := sample.Rows()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // version is set by the build: -ldflags "-X main.version=…".
-var version string //nolint:gochecknoglobals // the linker can set nothing else
+var version string
 
 func main() {
 	ctx, stop := program.Signals(context.Background())

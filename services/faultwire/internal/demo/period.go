@@ -21,7 +21,7 @@ const (
 // report.every after it. It returns the end of that period. Only a midnight in
 // between can cut the traffic in two.
 func choosePeriod(now time.Time, zone string) (every time.Duration, end time.Time, err error) {
-	ready := now.Add(trafficTime + trafficSpare)
+	ready, best := now.Add(trafficTime+trafficSpare), time.Duration(0)
 	for candidate := shortest; candidate <= longest; candidate += demoWindow {
 		first, err := periodAt(now, candidate, zone)
 		if err != nil {
@@ -30,8 +30,9 @@ func choosePeriod(now time.Time, zone string) (every time.Duration, end time.Tim
 		if first.Before(ready) {
 			continue
 		}
-		if every == 0 || first.Before(end) {
-			every, end = candidate, first
+		// A short wait is what counts; of those that differ little, a short period.
+		if cost := first.Sub(ready) + candidate/10; every == 0 || cost < best {
+			every, end, best = candidate, first, cost
 		}
 	}
 	if every == 0 { // just before midnight

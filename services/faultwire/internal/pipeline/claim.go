@@ -64,6 +64,10 @@ func isFolder(err error) bool {
 	return ok
 }
 
+// storageExceeded is the server's code for a stream larger than what it may use
+// (JSStorageResourcesExceededErr in its errors.json).
+const storageExceeded jetstream.ErrorCode = 10047
+
 // connect opens the connection and makes the streams.
 func (p *Pipeline) connect(ctx context.Context) error {
 	s := &p.cfg.Settings
@@ -77,6 +81,9 @@ func (p *Pipeline) connect(ctx context.Context) error {
 		return err
 	}
 	p.store, err = program.Ensure(ctx, p.conn, topology.Options{Replicas: s.NATS.Replicas, MaxBytes: int64(s.NATS.MaxBytes)})
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == storageExceeded && p.broker != nil {
+		return program.Usage(fmt.Errorf("nats.max_bytes: twice %s, for the log and for a replay, is more than three quarters of the disk that is free below %s; set it lower (FAULTWIRE_NATS_MAX_BYTES), or nats.store_dir elsewhere", s.NATS.MaxBytes, s.NATS.StoreDir))
+	}
 	if err != nil {
 		return err
 	}

@@ -224,3 +224,14 @@ func TestRunReturnsWhatFailed(t *testing.T) {
 		t.Errorf("work that is done: %v", err)
 	}
 }
+
+// TestDiskTooSmall: a log larger than the disk is a fault of the settings.
+func TestDiskTooSmall(t *testing.T) {
+	t.Parallel()
+	s := settings(t)
+	s.NATS.MaxBytes = 1 << 60
+	_, err := pipeline.Open(t.Context(), pipeline.Config{Settings: s, Follow: true}, testkit.Logger(t))
+	if program.ExitCode(err) != program.ExitUsage || !strings.HasPrefix(err.Error(), "nats.max_bytes: ") {
+		t.Errorf("error = %v", err)
+	}
+}

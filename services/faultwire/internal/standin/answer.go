@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -45,11 +46,11 @@ func answer(messages []message) (string, error) {
 
 // find returns the document of the last message of the user that is one.
 func find(messages []message) (document, error) {
-	for i := len(messages) - 1; i >= 0; i-- {
-		if messages[i].Role != "user" {
+	for _, m := range slices.Backward(messages) {
+		if m.Role != "user" {
 			continue
 		}
-		text := messages[i].Content
+		text := m.Content
 		from, to := strings.IndexByte(text, '{'), strings.LastIndexByte(text, '}')
 		if from < 0 || to < from {
 			continue
