@@ -59,10 +59,10 @@ func TestKills(t *testing.T) {
 	t.Cleanup(plain.Close)
 	r := rigOn(t, testkit.Postgres(t), plain)
 	r.following(t).stop(t) // what is committed before there is a slot is history
-	finished := r.traffic(t, "k", 30_000)
+	finished := r.traffic(t, "k", 15_000)
 	steps := rand.New(rand.NewPCG(5, 6)) // the same in every run
 	store := r.store
-	for round := range 12 {
+	for round := range 10 {
 		var own *nats.Conn
 		if own, err = server.Connect(); err != nil {
 			t.Fatal(err)
@@ -70,7 +70,7 @@ func TestKills(t *testing.T) {
 		r.store = ensure(t, own)
 		x := r.start(t)
 		r.store = store // we read on
-		r.grown(t, 1+steps.IntN(900))
+		r.grown(t, 1+steps.IntN(450))
 		if round%2 == 0 {
 			own.Close()
 			r.exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'faultwire'")
@@ -86,20 +86,20 @@ func TestKills(t *testing.T) {
 	r.agrees(t)
 }
 
-// TestLargeTransaction reads one transaction of 100,000 rows, half of them failures,
+// TestLargeTransaction reads one transaction of 100,000 rows, a fifth of them failures,
 // cut off several times in the middle of it.
 func TestLargeTransaction(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.following(t).stop(t) // the slot is there
-	r.generate(t, "big-", 100_000, 2)
-	for range 4 {
-		goal := r.entries(t) + 5000
+	r.generate(t, "big-", 100_000, 5)
+	for range 3 {
+		goal := r.entries(t) + 2500
 		x := r.start(t)
 		testkit.Eventually(t, wait, "a part is in the log", func() bool { return r.entries(t) >= goal })
 		x.stop(t)
 	}
-	if n := r.entries(t); n == 0 || n >= 50_000 {
+	if n := r.entries(t); n == 0 || n >= 20_000 {
 		t.Errorf("%d entries in the log: not cut off inside the transaction", n)
 	}
 	r.following(t)
@@ -111,9 +111,9 @@ func TestCut(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	x := r.following(t)
-	finished := r.traffic(t, "c", 20_000)
+	finished := r.traffic(t, "c", 10_000)
 	for i := range 4 {
-		r.grown(t, 500)
+		r.grown(t, 300)
 		r.exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'walsender'")
 		x.follows(t, i+2)
 	}

@@ -1,9 +1,22 @@
 package ingest_test
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/faultwire/faultwire/pkg/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) {
+	// These tests wait for servers most of the time: more of them at once than there
+	// are cores, unless -parallel says otherwise.
+	flag.Parse()
+	set := false
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "test.parallel" })
+	if !set {
+		if err := flag.Set("test.parallel", "4"); err != nil {
+			panic(err)
+		}
+	}
+	testkit.Main(m)
+}

@@ -126,6 +126,7 @@ func TestReplay(t *testing.T) {
 			model, key := r.commonest(t, "coalesce(nullif(model_group, ''), model)"), r.commonest(t, "metadata ->> 'user_api_key_alias'")
 			ofModel := fmt.Sprintf(`(model = '%[1]s' OR model_group = '%[1]s')`, model)
 			ofKey := fmt.Sprintf(`metadata ->> 'user_api_key_alias' = '%s'`, key)
+			table := r.rowsByID(t)
 			for name, test := range map[string]struct {
 				query event.Query
 				where string
@@ -164,7 +165,6 @@ func TestReplay(t *testing.T) {
 				if name == "limit" && left[0] != len(all) {
 					t.Errorf("limit: %v left of %d", left, len(all))
 				}
-				table := r.rowsByID(t)
 				for _, f := range got {
 					if string(f.Row) != table[*f.Log.RequestID] {
 						t.Errorf("%s: row %q differs from row_to_json", name, *f.Log.RequestID)

@@ -57,7 +57,7 @@ func rigOn(t *testing.T, db *testkit.Database, conn *nats.Conn) *rig {
 
 func ensure(t *testing.T, conn *nats.Conn) topology.Store {
 	t.Helper()
-	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(time.Second)) // brokers are stopped on purpose
+	js, err := jetstream.New(conn)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,6 +106,9 @@ func newReplayer(db *database, deps Deps, builder *failure.Builder) *replay.Repl
 	return replay.New(replay.Config{Dialer: db.dialer, Schema: db.cfg.Postgres.Schema, Builder: builder, JetStream: deps.Store.JetStream, Log: deps.Log})
 }
 
+// natsMaxPayload is NATS' own default, for a server that has not said its own yet.
+const natsMaxPayload = 1 << 20
+
 func newBuilder(ctx context.Context, cfg Config, deps Deps) (*failure.Builder, error) {
 	own, err := topology.OwnUser(ctx, deps.Store.State)
 	if err != nil {
@@ -115,5 +118,6 @@ func newBuilder(ctx context.Context, cfg Config, deps Deps) (*failure.Builder, e
 	if cfg.Ingest.Redact {
 		options.Redactor = redact.New(redact.Options{})
 	}
-	return failure.NewBuilder(options, deps.Store.JetStream.Conn().MaxPayload(), deps.Log), nil
+	maxPayload := cmp.Or(deps.Store.JetStream.Conn().MaxPayload(), natsMaxPayload)
+	return failure.NewBuilder(options, maxPayload, deps.Log), nil
 }

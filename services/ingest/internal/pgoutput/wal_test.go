@@ -26,7 +26,7 @@ func TestCornersFromWAL(t *testing.T) {
 	admin := db.Conn(t)
 	sql := []string{spendlogtest.CornerTable, "CREATE PUBLICATION faultwire FOR TABLE corners WITH (publish = 'insert')", slot.CreateSQL(db.Name, 15)}
 	for name, value := range map[string]string{"datestyle": "'SQL, DMY'", "timezone": "'Asia/Shanghai'", "extra_float_digits": "0", "intervalstyle": "'iso_8601'", "bytea_output": "'escape'"} {
-		sql = append(sql, fmt.Sprintf(`ALTER DATABASE "%s" SET %s = %s`, db.Name, name, value))
+		sql = append(sql, fmt.Sprintf("ALTER DATABASE %s SET %s = %s", postgres.Quote(db.Name), name, value))
 	}
 	for _, s := range append(sql, spendlogtest.Corners()...) {
 		if _, err := admin.Exec(t.Context(), s, pgx.QueryExecModeSimpleProtocol); err != nil {

@@ -138,7 +138,9 @@ func (p *Publisher) count(b *pending, fresh []*feed.Entry, sent map[*feed.Entry]
 		_, before := sent[e]
 		switch {
 		case !now && !before:
-			duplicates++
+			if e.IsFailure() {
+				duplicates++
+			}
 			continue
 		case e.IsFailure():
 			p.meter.Published(e)
@@ -160,8 +162,9 @@ func (p *Publisher) fresh(ctx context.Context, b *pending) ([]*feed.Entry, error
 		case !e.IsMessage():
 			continue
 		case !e.IsFailure():
-			p.keepOrder(e)
-			fresh = append(fresh, e)
+			if !p.late(e) {
+				fresh = append(fresh, e)
+			}
 			continue
 		case p.covered(e):
 			continue
@@ -189,10 +192,8 @@ func (p *Publisher) covered(e *feed.Entry) bool {
 	return at.SameHistory(p.position) && at.Compare(p.position) <= 0 && (e.Flight == nil || !e.Flight.Rewound)
 }
 
-// keepOrder lifts a heartbeat of an earlier session to the end of the log: its
-// position must not fall back behind rows that are in the log.
-func (p *Publisher) keepOrder(e *feed.Entry) {
-	if p.covered(e) {
-		e.Header.Position = p.position
-	}
+// late reports whether a heartbeat is of an earlier session, behind the end of the
+// log by now: positions must not go back, and the next one says more.
+func (p *Publisher) late(e *feed.Entry) bool {
+	return p.covered(e) && e.Header.Position.Compare(p.position) < 0
 }
