@@ -43,6 +43,9 @@ type FunnelStep struct {
 	Filter string `json:"filter"` // "time", "model", "key", "limit"
 	Value  string `json:"value"`  // the setting, as the user wrote it
 	Left   int    `json:"left"`
+	// Near are names like Value that failures left before this filter do have, the
+	// likeliest first: set on the filter that left nothing.
+	Near []Count `json:"near,omitempty"`
 }
 
 // Outcome says what became of a period: the last one of each run is kept in the

@@ -68,7 +68,7 @@ func TestGolden(t *testing.T) {
 	}
 	nothing := &event.Outcome{
 		Dir: limited.Dir, Files: []string{"query_params_101530.json"},
-		Funnel: funnel(event.FunnelStep{Filter: "time", Value: "a – b", Left: 2310}, event.FunnelStep{Filter: "model", Value: "qwen3-30b", Left: 0}, event.FunnelStep{Filter: "key", Value: "agent", Left: 0}, event.FunnelStep{Filter: "limit", Value: "100", Left: 0}),
+		Funnel: funnel(event.FunnelStep{Filter: "time", Value: "a – b", Left: 2310}, event.FunnelStep{Filter: "model", Value: "qwen3-30b", Left: 0, Near: []event.Count{{Value: "external-qwen3-30b", Failures: 1412}, {Value: "\x1bqwen", Failures: 1}}}, event.FunnelStep{Filter: "key", Value: "agent", Left: 0}, event.FunnelStep{Filter: "limit", Value: "100", Left: 0}),
 	}
 	empty := &event.Outcome{Funnel: funnel(event.FunnelStep{Filter: "time", Value: "2025-12-20 00:00:00 – \x1b", Left: 0})}
 	for name, write := range map[string]func(console.Page){

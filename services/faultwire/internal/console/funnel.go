@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/plain"
@@ -45,7 +46,11 @@ func (p Page) Nothing(q event.Query, o *event.Outcome) {
 		if step.Left == 0 {
 			text += "   " + why(step)
 		}
-		p.Line("%s  %s", plain.Right(p.filter(q, step), 12), text)
+		label := plain.Right(p.filter(q, step), 12)
+		p.Line("%s  %s", label, text)
+		if len(step.Near) > 0 {
+			p.Line("%s  did you mean %s?", plain.Right("", plain.Width(label)), names(step.Near))
+		}
 		if last = step.Left; last == 0 {
 			break
 		}
@@ -55,6 +60,15 @@ func (p Page) Nothing(q event.Query, o *event.Outcome) {
 		text += "; filters and counts are in " + p.Path(filepath.Join(o.Dir, o.Files[len(o.Files)-1]))
 	}
 	p.Line("%s", text)
+}
+
+// names writes "external-qwen3-30b (412) or qwen3 (7)".
+func names(counts []event.Count) string {
+	var parts []string
+	for _, c := range counts {
+		parts = append(parts, plain.Line(c.Value, 60)+" ("+number(c.Failures)+")")
+	}
+	return strings.Join(parts, " or ")
 }
 
 // filter names a step: the range in words, or the flag.

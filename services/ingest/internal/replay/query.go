@@ -28,6 +28,7 @@ type query struct {
 type filter struct {
 	name, value string
 	sql         string
+	args        int // how many of the query's parameters it and those before it use
 }
 
 // newQuery reads a request. Its conditions are those of the old tool, except that
@@ -47,14 +48,19 @@ func newQuery(table postgres.Table, r event.ReplayRequest) *query {
 			when += ` AND "startTime" <= ` + q.arg(q.end.Format(stored), "timestamp")
 		}
 	}
-	q.filters = append(q.filters, filter{"time", value, when})
+	q.filter("time", value, when)
 	if r.Query.Model != "" {
-		q.filters = append(q.filters, filter{"model", r.Query.Model, q.modelIs(r.Query.Model)})
+		q.filter("model", r.Query.Model, q.modelIs(r.Query.Model))
 	}
 	if r.Query.Key != "" {
-		q.filters = append(q.filters, filter{"key", r.Query.Key, "metadata ->> 'user_api_key_alias' = " + q.arg(r.Query.Key, "text")})
+		q.filter("key", r.Query.Key, "metadata ->> 'user_api_key_alias' = "+q.arg(r.Query.Key, "text"))
 	}
 	return q
+}
+
+// filter adds a condition, whose parameters have been added.
+func (q *query) filter(name, value, sql string) {
+	q.filters = append(q.filters, filter{name: name, value: value, sql: sql, args: len(q.args)})
 }
 
 func (q *query) modelIs(name string) string {

@@ -123,6 +123,9 @@ func (r *Replayer) fill(ctx context.Context, end *event.ReplayEnd) error {
 		return err
 	}
 	end.Funnel = q.funnel(counts, end.N)
+	if err := q.suggest(ctx, conn, end.Funnel); err != nil { // a help, no part of the answer
+		r.Log.Warn("can't look for names like those asked for", "replay", end.Request.ID, "error", err)
+	}
 	return nil
 }
 
