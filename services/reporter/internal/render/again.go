@@ -25,7 +25,7 @@ func againReplay(r *Replay) string {
 	if q.TimeFilter {
 		command += between(r.Start, r.End)
 	} else {
-		command = "FAULTWIRE_REPLAY_TIME_FILTER=false " + command
+		command += " --time-filter=false"
 	}
 	for _, filter := range [][2]string{{" --model ", q.Model}, {" --key ", q.Key}} {
 		if filter[1] != "" {
