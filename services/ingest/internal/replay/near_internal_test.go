@@ -15,8 +15,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestNear(t *testing.T) {
 	t.Parallel()
 	names := []event.Count{
-		{Value: "gpt-4o", Failures: 90}, {Value: "external-qwen3-30b", Failures: 41}, {Value: "Qwen3-30B-instruct", Failures: 7}, {Value: "gpt-4o-mini", Failures: 5},
-		{Value: "gpt-4.1", Failures: 3}, {Value: "模型-客服", Failures: 2}, {Value: "批处理", Failures: 1},
+		{Value: "gpt-4o", Failures: 90},
+		{Value: "external-qwen3-30b", Failures: 41},
+		{Value: "Qwen3-30B-instruct", Failures: 7},
+		{Value: "gpt-4o-mini", Failures: 5},
+		{Value: "gpt-4.1", Failures: 3},
+		{Value: "模型-客服", Failures: 2},
+		{Value: "批处理", Failures: 1},
 	}
 	for wanted, want := range map[string][]string{
 		"qwen3-30b":        {"external-qwen3-30b", "Qwen3-30B-instruct"},
