@@ -83,8 +83,8 @@ func Log(run string) (stream, filter string) {
 // to the LLM.
 const InstallKey = "install"
 
-// AllLeases selects the keys of all leases.
-const AllLeases = "lease.*"
+// allLeases selects the keys of all leases.
+const allLeases = "lease.*"
 
 // LeaseKey is the key of the lease that name's holder keeps.
 func LeaseKey(name string) string { return "lease." + Token(name) }

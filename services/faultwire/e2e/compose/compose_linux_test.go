@@ -21,7 +21,7 @@ import (
 
 const (
 	// longest is for machines that have neither images nor compiled packages.
-	longest  = 17 * time.Minute
+	longest  = 45 * time.Minute
 	patience = 90 * time.Second // for what takes seconds on a machine that has nothing else to do
 )
 

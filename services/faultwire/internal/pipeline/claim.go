@@ -90,21 +90,5 @@ func (p *Pipeline) connect(ctx context.Context) error {
 	if p.broker == nil {
 		return nil
 	}
-	return freeLeases(ctx, p.store.State)
-}
-
-// freeLeases removes the leases that a killed process left in an embedded server's
-// store. The lock on the folder proves that nobody holds them, and waiting for
-// them to run out would keep counters and reports silent for that long.
-func freeLeases(ctx context.Context, state jetstream.KeyValue) error {
-	keys, err := state.ListKeysFiltered(ctx, topology.AllLeases)
-	if err != nil {
-		return fmt.Errorf("free the leases of an earlier process: %w", err)
-	}
-	for key := range keys.Keys() {
-		if err := state.Purge(ctx, key); err != nil {
-			return fmt.Errorf("free the leases of an earlier process: %w", err)
-		}
-	}
-	return nil
+	return topology.TakeOver(ctx, p.store) // the folder is locked: nobody else is there
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"github.com/faultwire/faultwire/pkg/broker"
@@ -155,20 +156,29 @@ func messages(t *testing.T, p *pipeline.Pipeline, name string) uint64 {
 	return stream.CachedInfo().State.Msgs
 }
 
-// TestLeasesOfTheDead don't keep the next process waiting.
-func TestLeasesOfTheDead(t *testing.T) {
+// TestAfterADeath: the next process has at once what a killed one held, a lease and
+// a message that it had in work.
+func TestAfterADeath(t *testing.T) {
 	t.Parallel()
 	s := settings(t)
-	p := open(t, s)
-	if _, err := p.Store().State.Create(t.Context(), topology.LeaseKey("explainer"), []byte(`{"holder":"dead"}`)); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-	p = open(t, s)
-	if _, err := p.Store().State.Create(t.Context(), topology.LeaseKey("explainer"), []byte(`{"holder":"alive"}`)); err != nil {
-		t.Errorf("the lease is not free: %v", err)
+	for range 2 {
+		p := open(t, s)
+		if _, err := p.Store().State.Create(t.Context(), topology.LeaseKey("explainer"), []byte("{}")); err != nil {
+			t.Errorf("the lease is not free: %v", err)
+		}
+		if err := p.Request(t.Context(), event.ReplayRequest{V: 1, ID: "r-1"}); err != nil {
+			t.Fatal(err)
+		}
+		consumer, err := p.Store().JetStream.Consumer(t.Context(), topology.Requests, topology.Replayer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := consumer.Next(jetstream.FetchMaxWait(5 * time.Second)); err != nil || m.Subject() != topology.RequestSubject("r-1") {
+			t.Errorf("no message: %v", err)
+		}
+		if err := p.Close(); err != nil { // without an ack
+			t.Fatal(err)
+		}
 	}
 }
 
