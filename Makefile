@@ -40,7 +40,7 @@ demo: bin/faultwire ## a throwaway Postgres, real LiteLLM rows, a first report: 
 
 test: ## all tests with the race detector; PKG=./pkg/event/... narrows, TESTFLAGS='-run X -v' is passed on
 	@promtool=$$(tools/get promtool) && race=$$(tools/race) && \
-	PROMTOOL=$$promtool go test $$race -shuffle=on -timeout 20m -p $(P) $(TESTFLAGS) $(PKG)
+	PROMTOOL=$$promtool go test $$race -shuffle=on -timeout 60m -p $(P) $(TESTFLAGS) $(PKG)
 
 e2e: ## only the end-to-end tests, with their output
 	@$(MAKE) --no-print-directory test PKG=./services/faultwire/... TESTFLAGS='-v $(TESTFLAGS)'

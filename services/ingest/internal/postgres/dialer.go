@@ -72,7 +72,7 @@ func (d *Dialer) Address() string {
 	return net.JoinHostPort(d.config.Host, strconv.Itoa(int(d.config.Port)))
 }
 
-// User is the role we connect as, Database the database.
+// User is the role we connect as.
 func (d *Dialer) User() string { return d.config.User }
 
 // Database is the name of the database.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -145,9 +146,12 @@ func (d *Dialer) Replicable(err error) error {
 func (d *Dialer) unreachable(err error) error {
 	// pgconn's text repeats user and database and lists each address; its
 	// causes say it in fewer words.
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) && connect.Unwrap() != nil {
+	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok && connect.Unwrap() != nil {
 		err = connect.Unwrap()
+	}
+	// Each address is tried with TLS and without: the first cause says it all.
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
 	}
 	return &UnreachableError{Address: d.Address(), Cause: err}
 }
