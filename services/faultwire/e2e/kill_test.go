@@ -38,7 +38,7 @@ func TestKills(t *testing.T) {
 	stopTraffic := s.traffic(all)
 	inside := 0
 	for i := range kills {
-		if i%2 == 0 {
+		if i%3 != 1 { // three of them inside
 			s.waitRandomly(random, 1500*time.Millisecond)
 			p.kill()
 		} else if s.killInside(p, base, fmt.Sprintf("bulk-%d-", i)) {
