@@ -88,11 +88,12 @@ func (s *session) again(ctx context.Context, settings *config.Settings, log *slo
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
+	// Before the services run, which would begin with what an interrupted one left.
+	if err := errors.Join(p.Forget(ctx), p.Request(ctx, request)); err != nil {
+		return errors.Join(err, p.Close())
+	}
 	var outcome *event.Outcome
 	err = p.Run(ctx, func(ctx context.Context) error {
-		if err := errors.Join(p.Forget(ctx), p.Request(ctx, request)); err != nil {
-			return err
-		}
 		defer s.progress(ctx, p, request.ID)()
 		o, err := p.Await(ctx, request.ID)
 		if err == nil {

@@ -150,6 +150,12 @@ func (d *Dialer) unreachable(err error) error {
 		err = connect.Unwrap()
 	}
 	// Each address is tried with TLS and without: the first cause says it all.
+	if tries, ok := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err); ok && len(tries.Unwrap()) > 0 {
+		err = tries.Unwrap()[0]
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err
 	}
