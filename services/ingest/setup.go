@@ -52,6 +52,22 @@ func Setup(ctx context.Context, cfg Config, log *slog.Logger) (Report, error) {
 	return report, err
 }
 
+// Check connects and looks for LiteLLM's table, which is all that a replay needs,
+// and changes nothing. Faults are those of [Setup].
+func Check(ctx context.Context, cfg Config, log *slog.Logger) error {
+	d, err := newDatabase(cfg, log)
+	if err != nil {
+		return err
+	}
+	return d.persist(ctx, defaultPatience, func() error {
+		v, err := d.open(ctx)
+		if err == nil {
+			v.close(ctx)
+		}
+		return err
+	})
+}
+
 func (d *database) report(v *visit, m made) Report {
 	r := Report{
 		Server: v.server.Version, Target: d.cfg.Postgres.Target(), Table: v.table.Name(),

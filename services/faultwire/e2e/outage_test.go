@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 	"testing"
@@ -74,8 +76,31 @@ func TestThreePrograms(t *testing.T) {
 		equal(t, kind, together.ids(kind), apart.ids(kind))
 	}
 	for _, p := range append(programs, run) {
-		if code := p.stop(os.Signal(syscall.SIGTERM)); code != 0 {
+		if code := p.stop(syscall.SIGTERM); code != 0 {
 			t.Errorf("%s: exit code %d", p.cmd.Path, code)
 		}
+	}
+}
+
+// TestRunOnNATS: with nats.url, run brings no server of its own.
+func TestRunOnNATS(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	broker, _ := testkit.Broker(t, testkit.WithListener())
+	url, err := broker.ClientURL()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.more = []string{"FAULTWIRE_NATS_URL=" + url}
+	p := s.follow()
+	if err := sample.Insert(t.Context(), s.conn, recent(t)); err != nil {
+		t.Fatal(err)
+	}
+	s.reported(patience)
+	if code := p.stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if _, err := os.Stat(s.store); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nats.store_dir was made: %v", err)
 	}
 }

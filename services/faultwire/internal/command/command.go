@@ -116,11 +116,11 @@ func (s *session) load(needs config.Need, more ...config.Flag) (*config.Settings
 }
 
 // loadBriefly is load for a command that ends by itself and prints a result: its
-// log says only what went wrong.
+// log says only what went wrong, unless it was asked to say more.
 func (s *session) loadBriefly(needs config.Need, more ...config.Flag) (*config.Settings, *slog.Logger, error) {
 	settings, log, err := s.load(needs, more...)
 	if err == nil && settings.Log.Level == "info" && !s.flags.Verbose {
-		settings.Log.Level = "warn"
+		settings.Log.Level = "error"
 		log = program.Logger(s.Stderr, settings.Log, false)
 	}
 	return settings, log, err

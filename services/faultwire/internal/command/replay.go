@@ -19,6 +19,7 @@ import (
 	"github.com/faultwire/faultwire/pkg/program"
 	"github.com/faultwire/faultwire/services/faultwire/internal/console"
 	"github.com/faultwire/faultwire/services/faultwire/internal/pipeline"
+	"github.com/faultwire/faultwire/services/ingest"
 )
 
 // topOfReplay is how many kinds a replay prints; its files hold all.
@@ -83,6 +84,9 @@ func newRequest(r config.Replay, explicitLimit, noLLM bool) event.ReplayRequest 
 
 // again makes one replay and prints what came of it.
 func (s *session) again(ctx context.Context, settings *config.Settings, log *slog.Logger, request event.ReplayRequest) (err error) {
+	if err := ingest.Check(ctx, ingest.Config{Postgres: settings.Postgres, Ingest: settings.Ingest}, log); err != nil {
+		return wrongUse(err)
+	}
 	p, remove, err := s.openReplay(ctx, settings, log)
 	if err != nil {
 		return err
