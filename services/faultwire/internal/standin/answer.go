@@ -34,14 +34,21 @@ func answer(messages []message) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	hypothesis := fmt.Sprintf("Demo text, put together from the prompt by no language model: %d failures of class %s, %q, mostly on model %s, mostly from key %s.",
-		d.Failures, d.Class, d.Title, most(d.Models), most(d.Keys))
+	hypothesis := fmt.Sprintf("Demo text, put together from the prompt by no language model: %s of class %s, %q, mostly on model %s, mostly from key %s.",
+		failures(d.Failures), d.Class, d.Title, most(d.Models), most(d.Keys))
 	advice := fmt.Sprintf("Set llm.url and llm.model to have failures of class %s on model %s explained by a model of yours.", d.Class, most(d.Models))
 	text, err := json.Marshal(map[string]string{"hypothesis": hypothesis, "advice": advice})
 	if err != nil {
 		return "", fmt.Errorf("write the answer: %w", err)
 	}
 	return string(text), nil
+}
+
+func failures(n int) string {
+	if n == 1 {
+		return "1 failure"
+	}
+	return fmt.Sprintf("%d failures", n)
 }
 
 // find returns the document of the last message of the user that is one.

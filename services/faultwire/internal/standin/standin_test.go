@@ -99,6 +99,7 @@ func TestAnswerFollowsThePrompt(t *testing.T) {
 	}{
 		"as it is":       {want: []string{"812 failures", "class quota", "gpt-4o (800)", "agent (401)", `"Rate limit"`}},
 		"another count":  {change: [2]string{`"failures":812`, `"failures":7`}, want: []string{"7 failures", "gpt-4o"}},
+		"one":            {change: [2]string{`"failures":812`, `"failures":1`}, want: []string{"1 failure of"}},
 		"another class":  {change: [2]string{"quota", "timeout"}, want: []string{"class timeout"}},
 		"another model":  {change: [2]string{"gpt-4o", "模型-客服"}, want: []string{"模型-客服 (800)"}},
 		"no model":       {change: [2]string{`[{"value":"gpt-4o","failures":800},{"value":"b","failures":12}]`, "[]"}, want: []string{"model (none named)"}},
