@@ -70,7 +70,7 @@ func TestReplay(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	asked := []string{"FAULTWIRE_LLM_URL=" + llm.URL(), "FAULTWIRE_LLM_MODEL=m"}
+	asked := []string{"FAULTWIRE_LLM_URL=" + llm.URL(), "FAULTWIRE_LLM_MODEL=m", "FAULTWIRE_LLM_CALLS_PER_HOUR=1000", "FAULTWIRE_LLM_CALLS_PER_DAY=1000"}
 	december := []string{"--start", "2025-12-20 00:00:00", "--end", "2025-12-25 23:59:59"}
 	for name, test := range map[string]struct {
 		args  []string
