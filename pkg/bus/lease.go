@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/faultwire/faultwire/pkg/lifecycle"
 	"github.com/faultwire/faultwire/pkg/topology"
 )
 
@@ -91,7 +92,7 @@ func (l *lease) acquire(ctx context.Context) error {
 			l.log.Warn("lease can't be read or taken, trying on", "error", err)
 			trouble = true
 		}
-		if !pause(ctx, l.ttl/pollShare) {
+		if !lifecycle.Pause(ctx, l.ttl/pollShare) {
 			return ctx.Err()
 		}
 	}
@@ -194,7 +195,7 @@ func (l *lease) run(ctx context.Context, fn func(context.Context) error) (lost b
 // keep renews until ctx ends (true) or the lease is lost (false).
 func (l *lease) keep(ctx context.Context) bool {
 	every := l.ttl / renewShare
-	for next := every; pause(ctx, min(next, time.Until(l.giveUp()))); {
+	for next := every; lifecycle.Pause(ctx, min(next, time.Until(l.giveUp()))); {
 		err := l.renew(ctx)
 		left := time.Until(l.giveUp())
 		switch {

@@ -10,6 +10,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/faultwire/faultwire/pkg/lifecycle"
 )
 
 const (
@@ -46,7 +48,7 @@ func (s *subscription) run(ctx context.Context) error {
 			if err := s.diagnose(ctx, err); err != nil {
 				return err
 			}
-			pause(ctx, wait)
+			lifecycle.Pause(ctx, wait)
 			wait = min(2*wait, retryMost)
 			continue
 		case s.troubled:

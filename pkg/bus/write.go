@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/faultwire/faultwire/pkg/lifecycle"
 )
 
 // inProcessPause is the time between tries while a replicated stream has another
@@ -67,7 +69,7 @@ func Append(ctx context.Context, js jetstream.JetStream, subject string, data []
 		case jetstream.JSErrCodeStreamWrongLastSequence:
 			return 0, fmt.Errorf("%w: %w", ErrConflict, err)
 		case jetstream.JSErrCodeStreamWrongLastSequenceConstant:
-			if try < inProcessTries && pause(ctx, inProcessPause) {
+			if try < inProcessTries && lifecycle.Pause(ctx, inProcessPause) {
 				continue
 			}
 		}
@@ -86,16 +88,4 @@ func conflict(err error) jetstream.ErrorCode {
 		return api.ErrorCode
 	}
 	return 0
-}
-
-// pause waits for d; false means that ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -31,12 +31,7 @@ func Restarting(log *slog.Logger, what string, run func(ctx context.Context) err
 				wait = restartFirst
 			}
 			log.Warn("interrupted, resuming", "what", what, telemetry.ErrorKey, err, "in", wait)
-			timer := time.NewTimer(wait)
-			select {
-			case <-ctx.Done():
-			case <-timer.C:
-			}
-			timer.Stop()
+			Pause(ctx, wait)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/faultwire/faultwire/pkg/lifecycle"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 	"github.com/faultwire/faultwire/services/ingest/internal/publication"
 	"github.com/faultwire/faultwire/services/ingest/internal/slot"
@@ -151,22 +152,10 @@ func (d *database) persist(ctx context.Context, patience time.Duration, try func
 			said = time.Now()
 			d.log.Warn("LiteLLM's database is not ready for us, trying again", "error", err)
 		}
-		if !sleep(ctx, pause) {
+		if !lifecycle.Pause(ctx, pause) {
 			return fmt.Errorf("%w; interrupted: %w", err, context.Cause(ctx))
 		}
 		pause = min(2*pause, retryMost)
-	}
-}
-
-// sleep returns false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 

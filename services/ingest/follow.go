@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/faultwire/faultwire/pkg/lifecycle"
 	"github.com/faultwire/faultwire/services/ingest/internal/failure"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
 	"github.com/faultwire/faultwire/services/ingest/internal/heartbeat"
@@ -73,7 +74,7 @@ func (f *follower) run(ctx context.Context) error {
 			f.metrics.SetRole(metrics.Disconnected)
 		}
 		f.say(err)
-		if !sleep(ctx, wait) {
+		if !lifecycle.Pause(ctx, wait) {
 			return nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/faultwire/faultwire/pkg/bus"
 	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/pkg/lifecycle"
 	"github.com/faultwire/faultwire/pkg/telemetry"
 	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/analyzer/internal/llm"
@@ -59,12 +60,8 @@ func (e *Explainer) save(ctx context.Context, explanation *event.Explanation) er
 			return nil
 		}
 		e.log.Debug("explanation not stored, trying again", telemetry.ErrorKey, err)
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !lifecycle.Pause(ctx, wait) {
 			return errors.Join(ctx.Err(), err)
-		case <-timer.C:
 		}
 	}
 }

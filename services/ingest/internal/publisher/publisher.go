@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/pkg/lifecycle"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
 	"github.com/faultwire/faultwire/services/ingest/internal/ids"
 )
@@ -141,12 +142,8 @@ func (p *Publisher) retry(ctx context.Context, what string, try func() error) er
 			p.warned = time.Now()
 			p.log.Warn("no answer from NATS, trying again until there is one", "step", what, "error", err)
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !lifecycle.Pause(ctx, pause) {
 			return ctx.Err()
-		case <-timer.C:
 		}
 		pause = min(2*pause, retryMost)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/pkg/lifecycle"
 	"github.com/faultwire/faultwire/pkg/topology"
 )
 
@@ -33,12 +34,7 @@ func (r *Replayer) Run(ctx context.Context) error {
 			warned = time.Now()
 			r.Log.Warn("can't look for replays, trying again", "error", err)
 		}
-		timer := time.NewTimer(pullWait)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		lifecycle.Pause(ctx, pullWait)
 	}
 	return nil
 }
