@@ -27,22 +27,30 @@ func NewRegistry(version string) *prometheus.Registry {
 	return registry
 }
 
-// revision is the commit this program was built from, "unknown" outside a checkout.
-func revision() string {
+// Revision is the commit this program was built from, "unknown" outside a checkout,
+// and whether the checkout had changes of its own.
+func Revision() (commit string, modified bool) {
+	commit = "unknown"
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		return commit, false
 	}
-	commit, dirty := "unknown", ""
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
 			commit = s.Value
 		case "vcs.modified":
-			if s.Value == "true" {
-				dirty = "-dirty"
-			}
+			modified = s.Value == "true"
 		}
 	}
-	return commit + dirty
+	return commit, modified
+}
+
+// revision is [Revision] as one label.
+func revision() string {
+	commit, modified := Revision()
+	if modified {
+		commit += "-dirty"
+	}
+	return commit
 }

@@ -3,9 +3,10 @@ package command
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/faultwire/faultwire/pkg/telemetry"
 )
 
 func (s *session) version() *cobra.Command {
@@ -23,20 +24,9 @@ func (s *session) version() *cobra.Command {
 
 // commit is what Go stamped into the program; builds outside a checkout have none.
 func commit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+	revision, modified := telemetry.Revision()
+	if modified {
+		revision += " with changes"
 	}
-	revision, modified := "unknown", ""
-	for _, setting := range info.Settings {
-		switch setting.Key {
-		case "vcs.revision":
-			revision = setting.Value
-		case "vcs.modified":
-			if setting.Value == "true" {
-				modified = " with changes"
-			}
-		}
-	}
-	return revision + modified
+	return revision
 }
