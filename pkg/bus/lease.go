@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -26,6 +27,15 @@ const (
 
 	releaseTimeout = 2 * time.Second
 )
+
+// Holder names this process to people who look at a lease: host and pid.
+func Holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s (pid %d)", host, os.Getpid())
+}
 
 // Hold waits for the lease name (topology.LeaseKey), then runs fn while it is kept;
 // holder says who we are, to people. When the lease is lost, the context of fn ends

@@ -4,9 +4,7 @@ package analyzer
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -79,7 +77,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if s.explainer != nil {
 		defer s.client.Close()
 		group.Add("explainer", lifecycle.Restarting(s.deps.Log, "explaining", func(ctx context.Context) error {
-			return bus.Hold(ctx, s.deps.Store.State, "explainer", holder(), explainerTTL, s.deps.Log, s.explainer.Run)
+			return bus.Hold(ctx, s.deps.Store.State, "explainer", bus.Holder(), explainerTTL, s.deps.Log, s.explainer.Run)
 		}))
 	}
 	return group.Run(ctx)
@@ -100,13 +98,4 @@ func (s *Service) handle(ctx context.Context) error {
 	add(topology.Windows, topology.Analyst, s.analyst.Handle)
 	add(topology.Replays, topology.ReplayPlanner, s.planner.Replay)
 	return bus.Run(ctx, router, subscriber)
-}
-
-// holder names this process to people who look at the lease.
-func holder() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return fmt.Sprintf("%s (pid %d)", host, os.Getpid())
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -71,7 +70,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if s.config.Alone {
 		return s.lead(ctx)
 	}
-	return bus.Hold(ctx, s.deps.Store.State, leaseName, holder(), leaseTTL, s.deps.Log, s.lead)
+	return bus.Hold(ctx, s.deps.Store.State, leaseName, bus.Holder(), leaseTTL, s.deps.Log, s.lead)
 }
 
 // lead is the work of the active reporter.
@@ -105,13 +104,4 @@ func (s *Service) ready(ctx context.Context) error {
 		return err
 	}
 	return dayfile.Check(s.config.Output.Dir)
-}
-
-// holder names this process to people who look at the lease.
-func holder() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return fmt.Sprintf("%s (pid %d)", host, os.Getpid())
 }
