@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"unicode"
+
+	"github.com/faultwire/faultwire/pkg/plain"
 )
 
 // maxLine bounds one line of an excerpt, in bytes; the reporter wraps far below.
@@ -21,7 +23,7 @@ func (p Page) Excerpt(report io.Reader, lines int) error {
 		}
 	}
 	if n > lines {
-		p.Line("  | … %s", count(n-lines, "more line"))
+		p.Line("  | … %s", plain.Count(n-lines, "more line"))
 	}
 	return scanner.Err()
 }

@@ -12,11 +12,11 @@ import (
 
 // Replayed writes what a replay found.
 func (p Page) Replayed(o *event.Outcome, most int) {
-	text := count(o.Matched, "failure")
+	text := plain.Count(o.Matched, "failure")
 	if matched := before(o.Funnel, "limit"); matched > o.Matched {
-		text = number(o.Matched) + " newest of " + count(matched, "failure")
+		text = plain.Number(o.Matched) + " newest of " + plain.Count(matched, "failure")
 	}
-	p.Line("%s, %s", text, count(o.Kinds, "kind"))
+	p.Line("%s, %s", text, plain.Count(o.Kinds, "kind"))
 	p.Kinds(o, most)
 	p.Line("files")
 	p.Files(o)
@@ -39,9 +39,9 @@ func (p Page) Nothing(q event.Query, o *event.Outcome) {
 		if step.Filter == "limit" {
 			continue
 		}
-		text := count(step.Left, "failure")
+		text := plain.Count(step.Left, "failure")
 		if last >= 0 {
-			text = number(last) + " → " + number(step.Left)
+			text = plain.Number(last) + " → " + plain.Number(step.Left)
 		}
 		if step.Left == 0 {
 			text += "   " + why(step)
@@ -66,7 +66,7 @@ func (p Page) Nothing(q event.Query, o *event.Outcome) {
 func names(counts []event.Count) string {
 	var parts []string
 	for _, c := range counts {
-		parts = append(parts, plain.Line(c.Value, 60)+" ("+number(c.Failures)+")")
+		parts = append(parts, plain.Line(c.Value, 60)+" ("+plain.Number(c.Failures)+")")
 	}
 	return strings.Join(parts, " or ")
 }

@@ -26,7 +26,7 @@ func (p Page) Kinds(o *event.Outcome, most int) {
 		p.kind(&shown[i], o.At)
 	}
 	if more := o.Kinds - len(shown); more > 0 {
-		p.Line("%s  %s (%s)", plain.Left("…", failuresColumns), count(more, "more kind"), count(rest, "failure"))
+		p.Line("%s  %s (%s)", plain.Left("…", failuresColumns), plain.Count(more, "more kind"), plain.Count(rest, "failure"))
 	}
 }
 
@@ -36,7 +36,7 @@ func (p Page) kind(k *event.Kind, now time.Time) {
 		when += " – " + last
 	}
 	p.Line("%s  %s  %s  %s  %s  %s  %s",
-		plain.Left(number(k.Failures), failuresColumns),
+		plain.Left(plain.Number(k.Failures), failuresColumns),
 		cell(string(k.Class), classColumns),
 		cell(one(k.Providers, k.ProviderCount, providerColumns), providerColumns),
 		cell(one(k.Models, k.ModelCount, modelColumns), modelColumns),
@@ -52,7 +52,7 @@ func one(counts []event.Count, all, columns int) string {
 	}
 	others := ""
 	if all > 1 {
-		others = " +" + number(all-1)
+		others = " +" + plain.Number(all-1)
 	}
 	return plain.Line(counts[0].Value, columns-len(others)) + others
 }
@@ -61,7 +61,7 @@ func keys(k *event.Kind) string {
 	if k.KeyCount == 1 && len(k.Keys) == 1 {
 		return plain.Line(k.Keys[0].Value, 16)
 	}
-	return count(k.KeyCount, "key")
+	return plain.Count(k.KeyCount, "key")
 }
 
 func cell(s string, columns int) string { return plain.Right(plain.Line(s, columns), columns) }

@@ -28,12 +28,12 @@ func (p Page) Result(o *event.Outcome) string {
 	case o.Matched == 0:
 		return "no failures"
 	}
-	text := count(o.Matched, "failure") + ", " + count(o.Kinds, "kind")
+	text := plain.Count(o.Matched, "failure") + ", " + plain.Count(o.Kinds, "kind")
 	if len(o.Files) > 0 {
-		text += " → " + p.folder(o) + " (" + count(len(o.Files), "file") + ", " + stamp(o.Files) + ")"
+		text += " → " + p.folder(o) + " (" + plain.Count(len(o.Files), "file") + ", " + stamp(o.Files) + ")"
 	}
 	if o.Pending > 0 {
-		text += ", " + count(o.Pending, "explanation") + " pending"
+		text += ", " + plain.Count(o.Pending, "explanation") + " pending"
 	}
 	return text
 }

@@ -19,7 +19,7 @@ func (p *page) batches() {
 		title = "By model and key"
 	}
 	if len(shown) < len(batches) {
-		title += " (top " + number(len(shown)) + " of " + number(len(batches)) + ")"
+		title += " (top " + plain.Number(len(shown)) + " of " + plain.Number(len(batches)) + ")"
 	}
 	p.blank()
 	p.line("%s", title)
@@ -29,7 +29,7 @@ func (p *page) batches() {
 		numbers[kind.Fingerprint] = i + 1
 	}
 	for _, b := range shown {
-		table = append(table, []string{p.clock(b.Window, minutes(b.Window)), name(b.Model, 36), name(b.Key, 28), number(b.Failures), kindsOf(b, numbers)})
+		table = append(table, []string{p.clock(b.Window, minutes(b.Window)), name(b.Model, 36), name(b.Key, 28), plain.Number(b.Failures), kindsOf(b, numbers)})
 	}
 	if p.report.Replay != nil { // it is one window
 		for i := range table {
@@ -44,10 +44,10 @@ func kindsOf(b event.Batch, numbers map[string]int) string {
 	const most = 3
 	var parts []string
 	for _, c := range b.Kinds[:min(most, len(b.Kinds))] {
-		parts = append(parts, strconv.Itoa(numbers[c.Value])+" ("+number(c.Failures)+")")
+		parts = append(parts, strconv.Itoa(numbers[c.Value])+" ("+plain.Number(c.Failures)+")")
 	}
 	if rest := b.KindCount - len(parts); rest > 0 {
-		parts = append(parts, count(rest, "other"))
+		parts = append(parts, plain.Count(rest, "other"))
 	}
 	return strings.Join(parts, " · ")
 }

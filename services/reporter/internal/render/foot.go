@@ -11,21 +11,21 @@ func (p *page) foot() {
 	r, s := p.report, p.report.Summary
 	p.blank()
 	if s.Own+s.HealthChecks > 0 {
-		p.line("Counted, but never explained or alerted on: %s of our own, %s of LiteLLM.", count(s.Own, "failed call"), count(s.HealthChecks, "failed health check"))
+		p.line("Counted, but never explained or alerted on: %s of our own, %s of LiteLLM.", plain.Count(s.Own, "failed call"), plain.Count(s.HealthChecks, "failed health check"))
 	}
 	if r.Expected > s.Failures {
 		p.line("INCOMPLETE: %s of %s; the others were discarded from the log before this report was made. LiteLLM's table may still have them: %s",
-			number(s.Failures), count(r.Expected, "failure"), r.Again())
+			plain.Number(s.Failures), plain.Count(r.Expected, "failure"), r.Again())
 	}
 	for _, remark := range r.Remarks {
 		p.line("%s", plain.Line(remark, 300))
 	}
 	var files []string
 	if r.Full != nil {
-		files = append(files, "error_logs_full ("+number(r.Full.Rows)+" of "+count(r.Full.Of, "row")+")")
+		files = append(files, "error_logs_full ("+plain.Number(r.Full.Rows)+" of "+plain.Count(r.Full.Of, "row")+")")
 	}
 	if r.Analysis != nil {
-		files = append(files, "error_logs_analysis ("+number(r.Analysis.Rows)+")")
+		files = append(files, "error_logs_analysis ("+plain.Number(r.Analysis.Rows)+")")
 	}
 	files = append(files, "query_params")
 	p.line("Files: %s", strings.Join(files, " · "))
@@ -34,7 +34,7 @@ func (p *page) foot() {
 		*File
 	}{{"error_logs_full", r.Full}, {"error_logs_analysis", r.Analysis}} {
 		if file.File != nil && file.Rule != "" {
-			p.line("%s: matched %s, written %s, %s; all of them: %s", file.name, number(file.Of), number(file.Rows), file.Rule, r.Again())
+			p.line("%s: matched %s, written %s, %s; all of them: %s", file.name, plain.Number(file.Of), plain.Number(file.Rows), file.Rule, r.Again())
 		}
 	}
 	p.line("Again: %s", r.Again())

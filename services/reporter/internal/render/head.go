@@ -19,7 +19,7 @@ func (p *page) head() {
 	case r.LLMOff != "":
 		p.line("%s", r.LLMOff)
 	case pending > 0:
-		p.line("%s of %s without an explanation yet: %s", number(pending), count(all, "kind"), why)
+		p.line("%s of %s without an explanation yet: %s", plain.Number(pending), plain.Count(all, "kind"), why)
 	}
 }
 
@@ -44,7 +44,7 @@ func (p *page) replayTitle() {
 	r, q := p.report, p.report.Replay.Query
 	newest := ""
 	if matched, cut := limited(r.Replay); cut {
-		newest = number(r.Summary.Failures) + " newest of " + number(matched) + " failures · "
+		newest = plain.Number(r.Summary.Failures) + " newest of " + plain.Number(matched) + " failures · "
 	}
 	p.line("Faultwire replay · %sasked for %s (%s)", newest, r.Replay.Asked.In(r.Zone).Format(time.DateTime), r.Zone)
 	var filters []string
@@ -75,17 +75,17 @@ func limited(r *Replay) (matched int, cut bool) {
 
 func (p *page) sums() {
 	r, s := p.report, p.report.Summary
-	who := count(s.Models, "model") + " · " + count(s.Keys, "key")
+	who := plain.Count(s.Models, "model") + " · " + plain.Count(s.Keys, "key")
 	if s.Teams > 0 {
-		who += " · " + count(s.Teams, "team")
+		who += " · " + plain.Count(s.Teams, "team")
 	}
-	p.line("%s   %s   %s hit", count(s.Failures, "failure"), count(s.Kinds, "kind"), who)
+	p.line("%s   %s   %s hit", plain.Count(s.Failures, "failure"), plain.Count(s.Kinds, "kind"), who)
 	if s.Failures == 0 {
 		return
 	}
 	before := ""
 	if r.Replay == nil && r.BeganBefore > 0 {
-		before = "; " + number(r.BeganBefore) + " began before " + p.clock(r.Start, minutes(r.Start))
+		before = "; " + plain.Number(r.BeganBefore) + " began before " + p.clock(r.Start, minutes(r.Start))
 	}
 	p.line(`Requests began %s – %s%s. Numbers are exact and computed; text marked "hypothesis" or "advice" is an LLM's.`,
 		p.clock(s.FirstStarted, time.TimeOnly), p.clock(s.LastStarted, time.TimeOnly), before)

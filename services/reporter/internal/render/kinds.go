@@ -36,7 +36,7 @@ func (p *page) kinds() {
 		for _, kind := range rest {
 			failures += kind.Failures
 		}
-		p.line("and %s with %s", count(len(rest), "more kind"), count(failures, "failure"))
+		p.line("and %s with %s", plain.Count(len(rest), "more kind"), plain.Count(failures, "failure"))
 	}
 }
 
@@ -44,7 +44,7 @@ func (p *page) kinds() {
 func (p *page) title(number int, k *event.Kind) {
 	what := []string{name(k.Title, 60), one(k.Providers, k.ProviderCount), one(k.Models, k.ModelCount)}
 	lead := plain.Right(ordinal(number), len(indent)-1) + " "
-	figures := count(k.Failures, "failure") + " (" + share(k.Failures, p.report.Summary.Failures) + ")"
+	figures := plain.Count(k.Failures, "failure") + " (" + share(k.Failures, p.report.Summary.Failures) + ")"
 	p.line("%s%s  %s", lead, plain.Right(strings.Join(what, " · "), titleColumns-len(lead)), plain.Left(figures, figuresColumns))
 }
 
@@ -56,10 +56,10 @@ func one(counts []event.Count, all int) string {
 	case all == 1:
 		return name(counts[0].Value, 32)
 	}
-	return name(counts[0].Value, 32) + " and " + count(all-1, "other")
+	return name(counts[0].Value, 32) + " and " + plain.Count(all-1, "other")
 }
 
-func ordinal(n int) string { return number(n) }
+func ordinal(n int) string { return plain.Number(n) }
 
 func (p *page) kind(number int, k *event.Kind) {
 	p.title(number, k)
@@ -123,7 +123,7 @@ func (p *page) codes(k *event.Kind) {
 	}
 	line := names(k.Codes, k.CodeCount, with)
 	if without := k.Failures - with; without > 0 && k.CodeCount == len(k.Codes) {
-		line += " · none " + number(without)
+		line += " · none " + plain.Number(without)
 	}
 	p.field("code", line)
 }

@@ -63,23 +63,6 @@ func minutes(t time.Time) string {
 	return time.TimeOnly
 }
 
-// number writes 1284 as 1,284.
-func number(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// count is a number with its noun.
-func count(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return number(n) + " " + one + "s"
-}
-
 // share is n of all in percent, never rounded to nothing or to everything.
 func share(n, all int) string {
 	switch {
@@ -103,12 +86,12 @@ func share(n, all int) string {
 func names(counts []event.Count, all, failures int) string {
 	var parts []string
 	for _, c := range counts[:min(maxNames, len(counts))] {
-		parts = append(parts, name(c.Value, 32)+" "+number(c.Failures))
+		parts = append(parts, name(c.Value, 32)+" "+plain.Number(c.Failures))
 		failures -= c.Failures
 		all--
 	}
 	if all > 0 {
-		parts = append(parts, count(all, "other")+" "+number(failures))
+		parts = append(parts, plain.Count(all, "other")+" "+plain.Number(failures))
 	}
 	return strings.Join(parts, " · ")
 }
