@@ -49,14 +49,7 @@ func newHouse(t *testing.T) *house {
 
 func houseOn(t *testing.T, conn *nats.Conn) *house {
 	t.Helper()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := topology.Ensure(t.Context(), js, topology.Options{MaxBytes: 256 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := testkit.StoreOn(t, conn)
 	c := analyzer.Default()
 	c.Analyzer.Window, c.Report.Every = 10*time.Second, time.Minute
 	return &house{Store: store, t: t, config: c, failures: map[uint64]*event.Failure{}}

@@ -67,7 +67,7 @@ func TestKills(t *testing.T) {
 		if own, err = server.Connect(); err != nil {
 			t.Fatal(err)
 		}
-		r.store = ensure(t, own)
+		r.store = testkit.StoreOn(t, own)
 		x := r.start(t)
 		r.store = store // we read on
 		r.grown(t, 1+steps.IntN(450))

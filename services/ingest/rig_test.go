@@ -13,7 +13,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faultwire/faultwire/pkg/bus"
@@ -48,24 +47,11 @@ func newRig(t *testing.T, opts ...testkit.Option) *rig {
 
 func rigOn(t *testing.T, db *testkit.Database, conn *nats.Conn) *rig {
 	t.Helper()
-	r := &rig{db: db, sql: db.Conn(t), store: ensure(t, conn)}
+	r := &rig{db: db, sql: db.Conn(t), store: testkit.StoreOn(t, conn)}
 	r.cfg = ingest.Default()
 	r.cfg.Postgres.URL = config.URL(db.URL)
 	r.cfg.Ingest.Slot = db.Name
 	return r
-}
-
-func ensure(t *testing.T, conn *nats.Conn) topology.Store {
-	t.Helper()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := topology.Ensure(t.Context(), js, topology.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store
 }
 
 // run is a running service.

@@ -70,18 +70,11 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := topology.Ensure(t.Context(), js, topology.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := testkit.StoreOn(t, conn)
 	const periods, rows, kills = 40, 25, 10
 	// An ack that was lost with the process is made good after AckWait, a minute in
 	// production.
-	shortAckWait(t, js)
+	shortAckWait(t, store.JetStream)
 	want := map[string][]string{} // request ids by stamp
 	for i := range periods {
 		stamp, ids := publishPeriod(t, store, i, rows)

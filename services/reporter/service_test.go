@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -21,20 +20,6 @@ import (
 )
 
 const wait = 30 * time.Second
-
-func newStore(t *testing.T) topology.Store {
-	t.Helper()
-	_, conn := testkit.Broker(t)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := topology.Ensure(t.Context(), js, topology.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store
-}
 
 // instance is a reporter with a registry of its own.
 type instance struct {
@@ -87,7 +72,7 @@ func settings(t *testing.T) reporter.Config {
 // when the active one ends.
 func TestOneIsActive(t *testing.T) {
 	t.Parallel()
-	store, c := newStore(t), settings(t)
+	store, c := testkit.Store(t), settings(t)
 	if err := oneFailure(t.Context(), store); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +111,7 @@ func TestReadiness(t *testing.T) {
 	t.Parallel()
 	c := settings(t)
 	c.Alone = true
-	i := start(t, newStore(t), c)
+	i := start(t, testkit.Store(t), c)
 	if code, text := i.readiness(t); code != http.StatusOK || text != "reporter: ok\n" {
 		t.Errorf("%d %s", code, text)
 	}
@@ -147,7 +132,7 @@ func TestReadiness(t *testing.T) {
 // TestFolderComesBack: reports that can't be written are written when they can.
 func TestFolderComesBack(t *testing.T) {
 	t.Parallel()
-	store, c := newStore(t), settings(t)
+	store, c := testkit.Store(t), settings(t)
 	c.Alone = true
 	i := start(t, store, c)
 	if err := os.RemoveAll(c.Output.Dir); err != nil {

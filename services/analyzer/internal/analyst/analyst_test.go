@@ -14,6 +14,7 @@ import (
 	"github.com/faultwire/faultwire/pkg/bus"
 	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/stats"
+	"github.com/faultwire/faultwire/pkg/testkit"
 	"github.com/faultwire/faultwire/pkg/topology"
 )
 
@@ -33,7 +34,7 @@ func expected(t *testing.T, w event.Window, failures ...*event.Failure) event.An
 
 func TestHandle(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store := testkit.Store(t)
 	live := []*event.Failure{
 		failure("gpt-4o", "agent", "a", 1), failure("gpt-4o", "batch", "a", 2), failure("gpt-4o", "agent", "b", 3),
 		failure("qwen", "agent", "a", 4), failure("\x1b]0;模型\a", "../../etc", "c", 5),
@@ -95,7 +96,7 @@ func TestKilledAnywhere(t *testing.T) {
 		for _, stored := range []bool{false, true} {
 			t.Run(fmt.Sprintf("publish %d, stored %t", left, stored), func(t *testing.T) {
 				t.Parallel()
-				store := newStore(t)
+				store := testkit.Store(t)
 				failures := []*event.Failure{failure("m", "k", "a", 1), failure("m", "k", "a", 2), failure("m", "k", "b", 3), failure("m", "k", "c", 4)}
 				w := publish(t, store, event.RunLive, failures...)
 				life := store
@@ -127,7 +128,7 @@ func TestKilledAnywhere(t *testing.T) {
 // our own calls or health checks never.
 func TestKindsAskedFor(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store := testkit.Store(t)
 	first := publish(t, store, event.RunLive, failure("m", "k", "a", 1))
 	own, health, mixed := failure("m", "k", "own", 2), failure("m", "k", "health", 3), failure("m", "k", "mixed", 4)
 	own.Own, health.HealthCheck, mixed.Own = true, true, true
@@ -149,7 +150,7 @@ func TestKindsAskedFor(t *testing.T) {
 
 func TestLLMOff(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store := testkit.Store(t)
 	w := publish(t, store, event.RunLive, failure("m", "k", "a", 1))
 	a, _ := newAnalyst(t, store, false)
 	if err := a.Handle(t.Context(), encode(t, &w)); err != nil {
@@ -176,7 +177,7 @@ func TestReplays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store := newStore(t)
+			store := testkit.Store(t)
 			publish(t, store, event.RunLive, failure("m", "k", "live", 1))
 			w := publish(t, store, "r-1", failure("m", "k", "a", 1), failure("m", "k", "a", 2))
 			publish(t, store, "r-10", failure("m", "k", "another", 1)) // no part of it
@@ -204,7 +205,7 @@ func TestReplays(t *testing.T) {
 // analysis says so, and the rest is counted.
 func TestMissingAndDamaged(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store := testkit.Store(t)
 	failures := []*event.Failure{failure("m", "k", "a", 1), failure("m", "k", "b", 2), failure("m", "k", "c", 3)}
 	w := publish(t, store, event.RunLive, failures...)
 	damaged := message(t, topology.FailureSubject(event.ClassQuota), failure("m", "k", "d", 4))
@@ -248,7 +249,7 @@ faultwire_analyses_total{outcome="missing"} 1
 // TestFailedAnalysis: a window that can't be analysed has an analysis that says why.
 func TestFailedAnalysis(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store := testkit.Store(t)
 	w := publish(t, store, event.RunLive, failure("m", "k", "a", 1))
 	// Its batches begin in the year 10000, UTC, which JSON can't say.
 	w.Start = time.Date(9999, 12, 31, 23, 30, 0, 0, time.FixedZone("", -3600))
@@ -265,7 +266,7 @@ func TestFailedAnalysis(t *testing.T) {
 // request, too large to be stored.
 func TestTenThousandKeys(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store := testkit.Store(t)
 	var failures []*event.Failure
 	for i := range 10_000 {
 		long := fmt.Sprintf("%d-%s", i, strings.Repeat("x", i%3000))
@@ -302,7 +303,7 @@ func TestTenThousandKeys(t *testing.T) {
 
 func TestBadWindows(t *testing.T) {
 	t.Parallel()
-	a, _ := newAnalyst(t, newStore(t), true)
+	a, _ := newAnalyst(t, testkit.Store(t), true)
 	if err := a.Handle(t.Context(), []byte("?")); !bus.IsPermanent(err) {
 		t.Errorf("no JSON: got %v", err)
 	}
@@ -313,7 +314,7 @@ func TestBadWindows(t *testing.T) {
 
 func TestMetricsAreClean(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store := testkit.Store(t)
 	w := publish(t, store, event.RunLive, failure("m", "k", "a", 1))
 	a, registry := newAnalyst(t, store, false)
 	if err := a.Handle(t.Context(), encode(t, &w)); err != nil {

@@ -24,21 +24,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var begin = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
-// newStore is a store on a broker of the test's own.
-func newStore(t *testing.T) topology.Store {
-	t.Helper()
-	_, conn := testkit.Broker(t)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := topology.Ensure(t.Context(), js, topology.Options{MaxBytes: 256 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store
-}
-
 func newAnalyst(t *testing.T, store topology.Store, explain bool) (*analyst.Analyst, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewRegistry()

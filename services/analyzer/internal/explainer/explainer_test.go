@@ -21,7 +21,7 @@ import (
 // later at once.
 func TestLargestFirst(t *testing.T) {
 	t.Parallel()
-	store, llm := newStore(t), newEndpoint(t)
+	store, llm := testkit.Store(t), newEndpoint(t)
 	for i := range 7 {
 		ask(t, store, request(fmt.Sprint("k", i), 10*i+1))
 	}
@@ -82,7 +82,7 @@ func TestLargestFirst(t *testing.T) {
 // After Retry-After a kind is asked again, and its note goes when it is explained.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
-	store, llm := newStore(t), newEndpoint(t)
+	store, llm := testkit.Store(t), newEndpoint(t)
 	_, registry := start(t, store, settings(llm))
 	ask(t, store, request("k", 1))
 	began := time.Now()
@@ -128,7 +128,7 @@ func TestFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store, llm := newStore(t), newEndpoint(t)
+			store, llm := testkit.Store(t), newEndpoint(t)
 			c := settings(llm)
 			if test.answer == nil {
 				c.Timeout = 300 * time.Millisecond
@@ -185,7 +185,7 @@ func TestBudget(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store, llm := newStore(t), newEndpoint(t)
+			store, llm := testkit.Store(t), newEndpoint(t)
 			llm.always(t, explained)
 			c := settings(llm)
 			c.CallsPerHour, c.CallsPerDay = test.perHour, test.perDay
@@ -233,7 +233,7 @@ func TestBudget(t *testing.T) {
 // A call is counted before it is made, so that a crash makes none free.
 func TestCallsAreCountedFirst(t *testing.T) {
 	t.Parallel()
-	store, llm := newStore(t), newEndpoint(t)
+	store, llm := testkit.Store(t), newEndpoint(t)
 	ask(t, store, request("k", 1))
 	stop, _ := start(t, store, settings(llm))
 	llm.next(t)
@@ -260,7 +260,7 @@ func TestCallsAreCountedFirst(t *testing.T) {
 // prompt; what can't be read is left out.
 func TestNothingToAsk(t *testing.T) {
 	t.Parallel()
-	store, llm := newStore(t), newEndpoint(t)
+	store, llm := testkit.Store(t), newEndpoint(t)
 	llm.always(t, explained)
 	ask(t, store, request("done", 9), request("other", 8))
 	data, err := event.Encode(&event.Explanation{V: event.Version, Fingerprint: "f1-done", Prompt: event.Prompt, Hypothesis: "by an earlier one"})
@@ -295,7 +295,7 @@ func TestNothingToAsk(t *testing.T) {
 // An explanation that somebody stored meanwhile stays, and ours is dropped.
 func TestSomebodyWasFaster(t *testing.T) {
 	t.Parallel()
-	store, llm := newStore(t), newEndpoint(t)
+	store, llm := testkit.Store(t), newEndpoint(t)
 	start(t, store, settings(llm))
 	ask(t, store, request("k", 1))
 	call := llm.next(t)
@@ -317,7 +317,7 @@ func TestSomebodyWasFaster(t *testing.T) {
 // A STATE bucket that can't be read is an error, not a fresh budget.
 func TestBrokenBudget(t *testing.T) {
 	t.Parallel()
-	store, endpoint := newStore(t), newEndpoint(t)
+	store, endpoint := testkit.Store(t), newEndpoint(t)
 	if _, err := store.State.Put(t.Context(), topology.BudgetKey, []byte("?")); err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +338,7 @@ func TestBrokenBudget(t *testing.T) {
 // When the stream is gone, Run says so instead of waiting for ever.
 func TestStreamGone(t *testing.T) {
 	t.Parallel()
-	store, endpoint := newStore(t), newEndpoint(t)
+	store, endpoint := testkit.Store(t), newEndpoint(t)
 	if err := store.JetStream.DeleteStream(t.Context(), topology.Kinds); err != nil {
 		t.Fatal(err)
 	}

@@ -26,15 +26,7 @@ func connect(t *testing.T, server *broker.Server) (topology.Store, *nats.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := topology.Ensure(t.Context(), js, topology.Options{MaxBytes: 64 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store, conn
+	return testkit.StoreOn(t, conn), conn
 }
 
 // TestTakeover: of two explainers one is active; when it is gone, its call under way
@@ -101,7 +93,7 @@ func (f *flaky) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstream
 // An answer is paid for: it is stored as soon as that is possible.
 func TestAnswerIsKept(t *testing.T) {
 	t.Parallel()
-	store, endpoint := newStore(t), newEndpoint(t)
+	store, endpoint := testkit.Store(t), newEndpoint(t)
 	broken := &flaky{JetStream: store.JetStream}
 	broken.left.Store(3)
 	store.JetStream = broken

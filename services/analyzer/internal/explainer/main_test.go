@@ -30,21 +30,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 30 * time.Second
 
-// newStore is a store on a broker of the test's own.
-func newStore(t *testing.T) topology.Store {
-	t.Helper()
-	_, conn := testkit.Broker(t)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := topology.Ensure(t.Context(), js, topology.Options{MaxBytes: 64 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store
-}
-
 // endpoint is an OpenAI-compatible server. It answers each call as the test says.
 type endpoint struct {
 	*httptest.Server

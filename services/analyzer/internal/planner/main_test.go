@@ -25,21 +25,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 30 * time.Second
 
-// newStore is a store on a broker of the test's own.
-func newStore(t *testing.T) topology.Store {
-	t.Helper()
-	_, conn := testkit.Broker(t)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := topology.Ensure(t.Context(), js, topology.Options{MaxBytes: 64 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store
-}
-
 func newPlanner(t *testing.T, store topology.Store, rules event.Rules) *planner.Planner {
 	t.Helper()
 	p, err := planner.New(store, rules, testkit.Logger(t), prometheus.NewRegistry())

@@ -50,7 +50,7 @@ func compare(t *testing.T, store topology.Store, r event.Rules, entries []window
 
 func TestPlansTheLog(t *testing.T) {
 	t.Parallel()
-	store, r := newStore(t), rules(10*time.Second, time.Minute)
+	store, r := testkit.Store(t), rules(10*time.Second, time.Minute)
 	entries := someLog(300)
 	p := newPlanner(t, store, r)
 	start(t, p)
@@ -68,7 +68,7 @@ func TestKilledAnywhere(t *testing.T) {
 		for _, every := range []int{1, 2, 3} {
 			t.Run(fmt.Sprintf("stored %t, after %d", stored, every), func(t *testing.T) {
 				t.Parallel()
-				store, r := newStore(t), rules(10*time.Second, time.Minute)
+				store, r := testkit.Store(t), rules(10*time.Second, time.Minute)
 				entries := someLog(150)
 				publish(t, store.JetStream, entries)
 				windows, periods := planned(t, store, r, entries)
@@ -100,7 +100,7 @@ func TestKilledAnywhere(t *testing.T) {
 
 func TestManyPlannersAtOnce(t *testing.T) {
 	t.Parallel()
-	store, r := newStore(t), rules(10*time.Second, time.Minute)
+	store, r := testkit.Store(t), rules(10*time.Second, time.Minute)
 	for range 3 {
 		start(t, newPlanner(t, store, r))
 	}
@@ -113,7 +113,7 @@ func TestManyPlannersAtOnce(t *testing.T) {
 // of many periods and of replays.
 func TestResumesBehindManyWindows(t *testing.T) {
 	t.Parallel()
-	store, r := newStore(t), rules(time.Second, time.Minute)
+	store, r := testkit.Store(t), rules(time.Second, time.Minute)
 	var entries []window.Entry
 	for _, until := range []int{1, 50, 130, 200, 490, 500} {
 		before := len(entries)
@@ -138,7 +138,7 @@ func TestResumesBehindManyWindows(t *testing.T) {
 // An entry that isn't ours must not stop the plan.
 func TestForeignEntry(t *testing.T) {
 	t.Parallel()
-	store, r := newStore(t), rules(10*time.Second, time.Minute)
+	store, r := testkit.Store(t), rules(10*time.Second, time.Minute)
 	entries := someLog(40)
 	publish(t, store.JetStream, entries[:20])
 	if _, err := store.JetStream.PublishMsg(t.Context(), &nats.Msg{Subject: "failures.quota", Header: nats.Header{topology.LiveHeader: {"1"}}, Data: []byte("?")}); err != nil {
@@ -153,7 +153,7 @@ func TestUnknownZone(t *testing.T) {
 	t.Parallel()
 	r := rules(time.Second, time.Minute)
 	r.Zone = "Mars/Olympus"
-	if err := newPlanner(t, newStore(t), r).Run(t.Context()); err == nil {
+	if err := newPlanner(t, testkit.Store(t), r).Run(t.Context()); err == nil {
 		t.Error("no error")
 	}
 }

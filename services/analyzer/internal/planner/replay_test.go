@@ -9,6 +9,7 @@ import (
 
 	"github.com/faultwire/faultwire/pkg/bus"
 	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/pkg/testkit"
 	"github.com/faultwire/faultwire/pkg/topology"
 )
 
@@ -23,7 +24,7 @@ func marker(t *testing.T, end event.ReplayEnd) []byte {
 
 func TestReplay(t *testing.T) {
 	t.Parallel()
-	store, r := newStore(t), rules(5*time.Minute, time.Hour)
+	store, r := testkit.Store(t), rules(5*time.Minute, time.Hour)
 	end := event.ReplayEnd{
 		V: event.Version, Request: event.ReplayRequest{V: event.Version, ID: "r-1", Asked: began.Add(time.Minute)},
 		Start: began.Add(-24 * time.Hour), End: began, Lo: 3, Hi: 9, N: 7,
@@ -57,7 +58,7 @@ func TestReplayKilled(t *testing.T) {
 	r := rules(5*time.Minute, time.Hour)
 	for left := 1; left <= 2; left++ {
 		for _, stored := range []bool{false, true} {
-			store := newStore(t)
+			store := testkit.Store(t)
 			data := marker(t, event.ReplayEnd{V: event.Version, Request: event.ReplayRequest{ID: "r-1"}, Start: began, End: began, Lo: 1, Hi: 1, N: 1})
 			life := store
 			life.JetStream = &mortal{JetStream: store.JetStream, left: left, stored: stored}
@@ -75,7 +76,7 @@ func TestReplayKilled(t *testing.T) {
 
 func TestReplayWithoutRows(t *testing.T) {
 	t.Parallel()
-	store, r := newStore(t), rules(5*time.Minute, time.Hour)
+	store, r := testkit.Store(t), rules(5*time.Minute, time.Hour)
 	data := marker(t, event.ReplayEnd{V: event.Version, Request: event.ReplayRequest{ID: "r-2"}, Start: began, End: began.Add(time.Hour), Lo: 1, Hi: 0})
 	if err := newPlanner(t, store, r).Replay(t.Context(), data); err != nil {
 		t.Fatal(err)
@@ -91,7 +92,7 @@ func TestReplayWithoutRows(t *testing.T) {
 
 func TestBadMarkers(t *testing.T) {
 	t.Parallel()
-	p := newPlanner(t, newStore(t), rules(5*time.Minute, time.Hour))
+	p := newPlanner(t, testkit.Store(t), rules(5*time.Minute, time.Hour))
 	for name, test := range map[string]struct {
 		data      []byte
 		permanent bool

@@ -10,14 +10,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faultwire/faultwire/pkg/bus"
 	"github.com/faultwire/faultwire/pkg/config"
 	"github.com/faultwire/faultwire/pkg/telemetry"
 	"github.com/faultwire/faultwire/pkg/testkit"
-	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/analyzer"
 	"github.com/faultwire/faultwire/services/ingest"
 	"github.com/faultwire/faultwire/services/reporter"
@@ -111,15 +109,7 @@ func (r *registrations) note(c prometheus.Collector) {
 // registered makes all services and returns their metrics.
 func registered(t *testing.T) map[string]metric {
 	t.Helper()
-	_, conn := testkit.Broker(t)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := topology.Ensure(t.Context(), js, topology.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := testkit.Store(t)
 	// One registry each, as the programs have: what two services share is the same.
 	all := map[string]metric{}
 	each := func(make func(prometheus.Registerer) error) {
@@ -150,7 +140,7 @@ func registered(t *testing.T) map[string]metric {
 		return err
 	})
 	each(func(r prometheus.Registerer) error { // made when a service runs
-		_, err := bus.NewRouter(bus.RouterConfig{Log: log, Registerer: r, JetStream: js})
+		_, err := bus.NewRouter(bus.RouterConfig{Log: log, Registerer: r, JetStream: store.JetStream})
 		return err
 	})
 	// Its registry comes with its metrics in it.

@@ -62,9 +62,6 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Pipeline, error) 
 	return p, nil
 }
 
-// Store is what the services share.
-func (p *Pipeline) Store() topology.Store { return p.store }
-
 // Addr is the address of /metrics, with the port in use; empty when nothing
 // listens.
 func (p *Pipeline) Addr() string {

@@ -6,26 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/testkit"
 	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/ingest/internal/ids"
 )
-
-func streams(t *testing.T) jetstream.JetStream {
-	t.Helper()
-	_, conn := testkit.Broker(t)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := topology.Ensure(t.Context(), js, topology.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	return js
-}
 
 var began = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 
@@ -57,7 +42,7 @@ func known(t *testing.T, x *ids.Index, all []ids.Record) (n int) {
 // TestKnown holds in memory and after a restart, over many messages and hours.
 func TestKnown(t *testing.T) {
 	t.Parallel()
-	js := streams(t)
+	js := testkit.Store(t).JetStream
 	x := ids.NewIndex(js, ids.DefaultLimit, testkit.Logger(t))
 	first, second := records(0, 50_000), records(1, 3) // the first takes several messages
 	if n := known(t, x, second); n != 0 {
@@ -82,7 +67,7 @@ func TestKnown(t *testing.T) {
 // TestThrough: what is not noted whole does not count as noted.
 func TestThrough(t *testing.T) {
 	t.Parallel()
-	js := streams(t)
+	js := testkit.Store(t).JetStream
 	x := ids.NewIndex(js, ids.DefaultLimit, testkit.Logger(t))
 	if _, found, err := x.Through(t.Context(), 100); err != nil || found {
 		t.Fatalf("an empty IDS: %v, %v", found, err)
@@ -122,7 +107,7 @@ func TestThrough(t *testing.T) {
 // TestLimit: hours that aren't needed leave memory, and come back from IDS.
 func TestLimit(t *testing.T) {
 	t.Parallel()
-	js := streams(t)
+	js := testkit.Store(t).JetStream
 	x := ids.NewIndex(js, 1000, testkit.Logger(t))
 	for hour := range 5 {
 		all := records(hour, 400)

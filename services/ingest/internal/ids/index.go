@@ -223,6 +223,3 @@ func (x *Index) rank(subject string, keep *hour) uint64 {
 	}
 	return x.hours[subject].used
 }
-
-// Count is how many ids are in memory.
-func (x *Index) Count() int { return x.count }

@@ -60,19 +60,6 @@ func start(t *testing.T, js jetstream.JetStream) (q *feed.Queue, m *meter, p *pu
 	return q, m, p, stop
 }
 
-func streams(t *testing.T) jetstream.JetStream {
-	t.Helper()
-	_, conn := testkit.Broker(t)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := topology.Ensure(t.Context(), js, topology.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	return js
-}
-
 var began = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 
 // failure makes entry number row of the transaction that committed at lsn.
@@ -154,7 +141,7 @@ func landed(t *testing.T, flight *feed.Flight) {
 
 func TestLand(t *testing.T) {
 	t.Parallel()
-	js := streams(t)
+	js := testkit.Store(t).JetStream
 	q, m, p, stop := start(t, js)
 	flight := &feed.Flight{}
 	push(t, q, flight, 1, 1, 3, true)
@@ -180,7 +167,7 @@ func TestLand(t *testing.T) {
 // safe, here from the middle of what is in the log.
 func TestResent(t *testing.T) {
 	t.Parallel()
-	js := streams(t)
+	js := testkit.Store(t).JetStream
 	q, _, _, stop := start(t, js)
 	flight := &feed.Flight{}
 	push(t, q, flight, 1, 1, 10, true)
@@ -212,7 +199,7 @@ func TestOtherHistory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			js := streams(t)
+			js := testkit.Store(t).JetStream
 			q, _, _, stop := start(t, js)
 			flight := &feed.Flight{}
 			push(t, q, flight, 50, 1, 40, true)
@@ -242,7 +229,7 @@ func TestOtherHistory(t *testing.T) {
 // are noted at the next start.
 func TestUnindexed(t *testing.T) {
 	t.Parallel()
-	js := streams(t)
+	js := testkit.Store(t).JetStream
 	q, _, _, stop := start(t, js)
 	flight := &feed.Flight{}
 	push(t, q, flight, 1, 1, 10, true)
@@ -270,7 +257,7 @@ func TestUnindexed(t *testing.T) {
 // out what the other has written.
 func TestSecondWriter(t *testing.T) {
 	t.Parallel()
-	js := streams(t)
+	js := testkit.Store(t).JetStream
 	qa, ma, _, _ := start(t, js)
 	qb, mb, _, _ := start(t, js)
 	flightA, flightB := &feed.Flight{}, &feed.Flight{}
@@ -295,7 +282,7 @@ func TestSecondWriter(t *testing.T) {
 // TestTwiceInOneBatch: the same row twice, as after a change of the slot.
 func TestTwiceInOneBatch(t *testing.T) {
 	t.Parallel()
-	js := streams(t)
+	js := testkit.Store(t).JetStream
 	q, m, _, _ := start(t, js)
 	flight := &feed.Flight{}
 	for _, lsn := range []event.LSN{1, 2} {
@@ -314,7 +301,7 @@ func TestTwiceInOneBatch(t *testing.T) {
 // somebody purged it. It must not hold up the rest.
 func TestPurged(t *testing.T) {
 	t.Parallel()
-	js := streams(t)
+	js := testkit.Store(t).JetStream
 	e := failure(t, 1, 2)
 	put(t, js, e)
 	stream, err := js.Stream(t.Context(), topology.Failures)
@@ -347,7 +334,7 @@ func put(t *testing.T, js jetstream.JetStream, e feed.Entry) {
 // TestHeartbeats come in order with the rows and never move the log's end back.
 func TestHeartbeats(t *testing.T) {
 	t.Parallel()
-	js := streams(t)
+	js := testkit.Store(t).JetStream
 	q, m, p, _ := start(t, js)
 	flight := &feed.Flight{}
 	beat := func(lsn event.LSN, at time.Time) {
@@ -391,7 +378,7 @@ func TestHeartbeats(t *testing.T) {
 // again from the last confirmed position: every row is in the log once.
 func TestKills(t *testing.T) {
 	t.Parallel()
-	js := streams(t)
+	js := testkit.Store(t).JetStream
 	const transactions = 12
 	want := map[event.LSN]int{}
 	sizes := rand.New(rand.NewPCG(1, 2)) // the same in every run

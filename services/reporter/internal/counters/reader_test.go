@@ -22,25 +22,6 @@ import (
 
 const wait = 30 * time.Second
 
-func newStore(t *testing.T) topology.Store {
-	t.Helper()
-	_, conn := testkit.Broker(t)
-	return storeOf(t, conn)
-}
-
-func storeOf(t *testing.T, conn *nats.Conn) topology.Store {
-	t.Helper()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := topology.Ensure(t.Context(), js, topology.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store
-}
-
 // publish appends a failure as ingest does.
 func publish(t *testing.T, store topology.Store, f *event.Failure, change ...func(*nats.Msg)) {
 	t.Helper()
@@ -111,7 +92,7 @@ func failures(t *testing.T, r *counters.Reader) float64 {
 
 func TestReader(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store := testkit.Store(t)
 	history := someFailure(1)
 	history.History = true
 	publish(t, store, history)
@@ -180,7 +161,7 @@ func (d *dying) Put(ctx context.Context, key string, value []byte) (uint64, erro
 // in the end every failure once.
 func TestRestarts(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store := testkit.Store(t)
 	const lives, each = 12, 30
 	highest := 0.0
 	for life := range lives {
@@ -222,7 +203,7 @@ func TestRestarts(t *testing.T) {
 // TestNewLog: counters of another life of the log are not those of this one.
 func TestNewLog(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store := testkit.Store(t)
 	publish(t, store, someFailure(1))
 	r := counters.NewReader(store, testkit.Logger(t))
 	stop := run(t, r)
@@ -241,7 +222,7 @@ func TestNewLog(t *testing.T) {
 
 func TestLaterVersion(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store := testkit.Store(t)
 	publish(t, store, someFailure(1), func(m *nats.Msg) { m.Data = []byte(`{"v":2}`) })
 	err := counters.NewReader(store, testkit.Logger(t)).Run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "upgrade this process") {
@@ -252,7 +233,7 @@ func TestLaterVersion(t *testing.T) {
 // TestStreamIsGone: a reader that can't go on says so.
 func TestStreamIsGone(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store := testkit.Store(t)
 	if err := store.JetStream.DeleteStream(t.Context(), topology.Failures); err != nil {
 		t.Fatal(err)
 	}

@@ -47,15 +47,7 @@ type scene struct {
 
 func newScene(t testing.TB) *scene {
 	t.Helper()
-	_, conn := testkit.Broker(t)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := topology.Ensure(t.Context(), js, topology.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := testkit.Store(t)
 	c := report.Config{Report: config.Default().Report, Output: config.Default().Output, LLM: config.Default().LLM, Version: "0.1.0"}
 	c.Report.Timezone = "Asia/Shanghai"
 	metrics := report.NewMetrics(time.Hour)

@@ -1,0 +1,6 @@
+package pipeline
+
+import "github.com/faultwire/faultwire/pkg/topology"
+
+// Store is what the services share.
+func (p *Pipeline) Store() topology.Store { return p.store }
