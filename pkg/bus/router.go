@@ -76,7 +76,11 @@ func NewRouter(config RouterConfig) (*message.Router, error) {
 // are gone, see [Subscriber.Err].
 func Run(ctx context.Context, router *message.Router, subscribers ...*Subscriber) error {
 	if err := router.Run(ctx); err != nil {
-		return fmt.Errorf("run the router: %w", err)
+		err = fmt.Errorf("run the router: %w", err)
+		for _, s := range subscribers { // those it had started: it doesn't wait for them
+			err = errors.Join(err, s.Close())
+		}
+		return err
 	}
 	if ctx.Err() != nil {
 		return nil

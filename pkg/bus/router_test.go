@@ -413,3 +413,42 @@ func TestMarks(t *testing.T) {
 		t.Errorf("delay: %v", d)
 	}
 }
+
+// A router that is stopped while it starts leaves nothing behind, whichever of its
+// handlers had begun: goleak looks at the end of the package's tests.
+func TestRouterStoppedAtStart(t *testing.T) {
+	t.Parallel()
+	js := connect(t, start(t))
+	makeWork(t, js, time.Minute)
+	log := quiet()
+	for subscribed := range 3 { // how many handlers have begun at the stop
+		router, err := bus.NewRouter(bus.RouterConfig{Log: log, Registerer: prometheus.NewRegistry(), JetStream: js})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		sub := &stopping{Subscriber: bus.NewSubscriber(js, bus.SubscriberConfig{Log: log}), after: subscribed, stop: cancel}
+		for i := range 3 {
+			router.AddConsumerHandler(fmt.Sprint("analyst", i), bus.Topic("WORK", worker), sub, func(*message.Message) error { return nil })
+		}
+		if err := bus.Run(ctx, router, sub.Subscriber); err != nil {
+			t.Errorf("stopped after %d: %v", subscribed, err)
+		}
+	}
+}
+
+// stopping ends a context before its subscription number after.
+type stopping struct {
+	*bus.Subscriber
+	after int
+	stop  func()
+}
+
+func (s *stopping) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	if s.after == 0 {
+		s.stop()
+	}
+	s.after--
+	return s.Subscriber.Subscribe(ctx, topic)
+}

@@ -77,13 +77,20 @@ func splitTopic(topic string) (stream, consumer string, err error) {
 }
 
 // Subscribe binds the consumer; it must exist. The channel is closed when ctx ends,
-// after Close, or when the subscription can't go on, see [Subscriber.Err].
+// also when it has ended before (to a router an error would be one of its own, and
+// Watermill leaves behind what it had started by then), after Close, or when the
+// subscription can't go on, see [Subscriber.Err].
 func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
 	stream, name, err := splitTopic(topic)
 	if err != nil {
 		return nil, err
 	}
 	consumer, err := s.js.Consumer(ctx, stream, name)
+	if ctx.Err() != nil {
+		ended := make(chan *message.Message)
+		close(ended)
+		return ended, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("bind consumer %s of stream %s: %w", name, stream, err)
 	}
