@@ -427,7 +427,7 @@ func TestRouterStoppedAtStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
+		t.Cleanup(cancel)
 		sub := &stopping{Subscriber: bus.NewSubscriber(js, bus.SubscriberConfig{Log: log}), after: subscribed, stop: cancel}
 		for i := range 3 {
 			router.AddConsumerHandler(fmt.Sprint("analyst", i), bus.Topic("WORK", worker), sub, func(*message.Message) error { return nil })
