@@ -12,7 +12,7 @@ type Failure struct {
 	V         int       `json:"v"`         // [Version]
 	ID        ID        `json:"id"`        // see [NewID]
 	Source    string    `json:"source"`    // [SourceSpendLogs] or [SourceErrorLogs]
-	Position  Position  `json:"position"`  // where it was read; zero in a replay
+	Position  Position  `json:"position"`  // where in the WAL it was read; zero if by SQL
 	Committed time.Time `json:"committed"` // the transaction's commit, the database's clock, UTC, µs
 	Estimated bool      `json:"estimated,omitempty"`
 	// History marks a row from before our first start, or one committed over
@@ -73,8 +73,19 @@ type LogEntry struct {
 type Heartbeat struct {
 	V         int       `json:"v"`
 	Watermark time.Time `json:"watermark"` // the database's clock − 1 s, UTC
-	// Position holds the LSN it vouches for, [Position.Row] is 0.
+	// Position holds the LSN it vouches for, [Position.Row] is 0; zero when the table
+	// is polled.
 	Position Position `json:"position"`
+	// Gap names what is missing, until it is filled.
+	Gap *Gap `json:"gap,omitempty"`
+	// History: rows from before our first start are still being read.
+	History bool `json:"history,omitempty"`
+}
+
+// Gap is rows missed while we could not listen or the log took no more.
+type Gap struct {
+	From time.Time `json:"from"` // rows committed before it are not missing; UTC
+	Why  string    `json:"why"`  // for people
 }
 
 // Header holds what an entry of the log says in its message headers, so that a
@@ -84,4 +95,5 @@ type Header struct {
 	Time     time.Time // Failure: commit; Heartbeat: watermark
 	ID       ID        // zero for a heartbeat
 	Live     bool      // a failure that counts in windows: no heartbeat, no history
+	Gap      bool      // a heartbeat that names a gap
 }

@@ -16,7 +16,10 @@ type Window struct {
 	Lo    uint64    `json:"lo"`    // first stream sequence
 	Hi    uint64    `json:"hi"`    // last stream sequence, inclusive
 	N     int       `json:"n"`     // live failures in Lo..Hi (of a replay: its rows)
-	Rules Rules     `json:"rules"` // the settings it was cut by
+	// Gap: failures committed in it may be missing; they are in a later one when they
+	// have been read.
+	Gap   bool  `json:"gap,omitempty"`
+	Rules Rules `json:"rules"` // the settings it was cut by
 }
 
 // Period describes the windows of one report.
@@ -31,7 +34,9 @@ type Period struct {
 	N     int       `json:"n"`     // live failures in Lo..Hi
 	First time.Time `json:"first"` // start of its first window, zero when N is 0
 	Last  time.Time `json:"last"`  // start of its last window, zero when N is 0
-	Rules Rules     `json:"rules"`
+	// Gap: as [Window.Gap], also when it has no window.
+	Gap   bool  `json:"gap,omitempty"`
+	Rules Rules `json:"rules"`
 }
 
 // Rules are the settings by which the planner cut the log.

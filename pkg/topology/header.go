@@ -17,6 +17,7 @@ const (
 	PositionHeader = "Faultwire-Position"
 	TimeHeader     = "Faultwire-Time" // Unix microseconds
 	LiveHeader     = "Faultwire-Live" // "1" on what counts in windows
+	GapHeader      = "Faultwire-Gap"  // "1" on a heartbeat that names a gap
 )
 
 // WriteHeader puts h into the headers of a message.
@@ -28,6 +29,9 @@ func WriteHeader(to nats.Header, h event.Header) {
 	}
 	if h.Live {
 		to.Set(LiveHeader, "1")
+	}
+	if h.Gap {
+		to.Set(GapHeader, "1")
 	}
 }
 
@@ -41,7 +45,7 @@ func ReadHeader(from nats.Header) (event.Header, error) {
 	if err != nil {
 		return event.Header{}, fmt.Errorf("read header %s: %w", TimeHeader, err)
 	}
-	h := event.Header{Position: position, Time: time.UnixMicro(micros).UTC(), Live: from.Get(LiveHeader) == "1"}
+	h := event.Header{Position: position, Time: time.UnixMicro(micros).UTC(), Live: from.Get(LiveHeader) == "1", Gap: from.Get(GapHeader) == "1"}
 	if id := from.Get(jetstream.MsgIDHeader); id != "" {
 		if h.ID, err = event.ParseID(id); err != nil {
 			return event.Header{}, fmt.Errorf("read header %s: %w", jetstream.MsgIDHeader, err)

@@ -46,8 +46,9 @@ type Planner struct {
 	lastEnd time.Time // end of the last window published
 	next    uint64    // first sequence not yet in a published window or period
 	window  struct {
-		lo uint64
-		n  int
+		lo  uint64
+		n   int
+		gap bool
 	}
 	period event.Period
 }
@@ -108,14 +109,20 @@ func (p *Planner) Step(e Entry) []Closed {
 		if w := p.closeWindow(end, e.Seq-1); w != nil {
 			closed = append(closed, Closed{Window: w})
 		}
-		p.window.lo, p.window.n = e.Seq, 0
+		// A gap in a window that isn't published stays with the next one of its period:
+		// whoever resumes behind that one never sees the entry that named it.
+		p.window.lo, p.window.n, p.window.gap = e.Seq, 0, p.window.gap && p.window.n == 0
 	}
 	for !now.Before(p.period.End) {
 		closed = append(closed, Closed{Period: p.closePeriod(e.Seq - 1)})
+		p.window.gap = false
 	}
 	p.now, p.next = now, e.Seq+1
 	if e.Header.Live {
 		p.window.n++
+	}
+	if e.Header.Gap {
+		p.window.gap, p.period.Gap = true, true
 	}
 	return closed
 }
@@ -136,7 +143,7 @@ func (p *Planner) closeWindow(end time.Time, hi uint64) *event.Window {
 		// A window never begins before the last one ended, also when the rules
 		// changed in between: its start is part of its identity.
 		Start: later(p.windowStart(p.now), p.lastEnd), End: end,
-		Lo: p.window.lo, Hi: hi, N: p.window.n, Rules: p.rules,
+		Lo: p.window.lo, Hi: hi, N: p.window.n, Rules: p.rules, Gap: p.window.gap,
 	}
 	p.count(w)
 	p.lastEnd = end
@@ -150,6 +157,7 @@ func (p *Planner) count(w *event.Window) {
 	}
 	p.period.Last = w.Start
 	p.period.N += w.N
+	p.period.Gap = p.period.Gap || w.Gap
 }
 
 func (p *Planner) closePeriod(hi uint64) *event.Period {

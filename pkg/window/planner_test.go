@@ -1,6 +1,7 @@
 package window_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -27,6 +28,10 @@ func failure(seq uint64, when string) window.Entry {
 
 func heartbeat(seq uint64, when string) window.Entry {
 	return window.Entry{Seq: seq, Header: event.Header{Time: at(when)}}
+}
+
+func gap(seq uint64, when string) window.Entry {
+	return window.Entry{Seq: seq, Header: event.Header{Time: at(when), Gap: true}}
 }
 
 func rules(w, every time.Duration, zone string) event.Rules {
@@ -58,12 +63,19 @@ func spans(closed []window.Closed) []span {
 	var s []span
 	for _, c := range closed {
 		if w := c.Window; w != nil {
-			s = append(s, span{"window", w.Start.Format(time.TimeOnly), w.End.Format(time.TimeOnly), w.Lo, w.Hi, w.N})
+			s = append(s, span{"window" + incomplete(w.Gap), w.Start.Format(time.TimeOnly), w.End.Format(time.TimeOnly), w.Lo, w.Hi, w.N})
 		} else {
-			s = append(s, span{"period", c.Period.Start.Format(time.TimeOnly), c.Period.End.Format(time.TimeOnly), c.Period.Lo, c.Period.Hi, c.Period.N})
+			s = append(s, span{"period" + incomplete(c.Period.Gap), c.Period.Start.Format(time.TimeOnly), c.Period.End.Format(time.TimeOnly), c.Period.Lo, c.Period.Hi, c.Period.N})
 		}
 	}
 	return s
+}
+
+func incomplete(gap bool) string {
+	if gap {
+		return ", incomplete"
+	}
+	return ""
 }
 
 func TestStep(t *testing.T) {
@@ -98,6 +110,17 @@ func TestStep(t *testing.T) {
 		"history is in the range but not counted": {
 			[]window.Entry{heartbeat(7, day+"10:01:00Z"), {Seq: 8, Header: event.Header{Time: at(day + "10:02:00Z")}}, failure(9, day+"10:02:00Z"), heartbeat(10, day+"10:15:00Z")},
 			[]span{{"window", "10:00:00", "10:05:00", 7, 9, 1}, {"period", "10:00:00", "10:15:00", 1, 9, 1}},
+		},
+		"a gap marks the window it is named in": {
+			[]window.Entry{failure(1, day+"10:01:00Z"), gap(2, day+"10:02:00Z"), failure(3, day+"10:06:00Z"), heartbeat(4, day+"10:10:00Z")},
+			[]span{{"window, incomplete", "10:00:00", "10:05:00", 1, 2, 1}, {"window", "10:05:00", "10:10:00", 3, 3, 1}},
+		},
+		"a gap in a window without failures marks the next of its period": {
+			[]window.Entry{gap(1, day+"10:01:00Z"), failure(2, day+"10:06:00Z"), gap(3, day+"10:11:00Z"), failure(4, day+"10:16:00Z"), heartbeat(5, day+"10:30:00Z")},
+			[]span{
+				{"window, incomplete", "10:05:00", "10:10:00", 2, 2, 1}, {"period, incomplete", "10:00:00", "10:15:00", 1, 3, 1},
+				{"window", "10:15:00", "10:20:00", 4, 4, 1}, {"period", "10:15:00", "10:30:00", 4, 4, 1},
+			},
 		},
 		"an entry seen before is ignored": {
 			[]window.Entry{failure(1, day+"10:01:00Z"), failure(1, day+"10:09:00Z"), heartbeat(2, day+"10:05:00Z")},
@@ -178,7 +201,9 @@ func someLog(t *rapid.T) []window.Entry {
 	var entries []window.Entry
 	for range rapid.IntRange(1, 60).Draw(t, "entries") {
 		now = now.Add(time.Duration(rapid.OneOf(rapid.IntRange(0, 60), rapid.IntRange(-30, 4000)).Draw(t, "seconds")) * time.Second)
-		entries = append(entries, window.Entry{Seq: seq, Header: event.Header{Time: now, Live: rapid.Bool().Draw(t, "live")}})
+		h := event.Header{Time: now, Live: rapid.Bool().Draw(t, "live")}
+		h.Gap = !h.Live && rapid.IntRange(0, 3).Draw(t, "gap") == 0
+		entries = append(entries, window.Entry{Seq: seq, Header: h})
 		seq += rapid.Uint64Range(1, 3).Draw(t, "step")
 	}
 	return entries
@@ -240,6 +265,9 @@ func TestPartition(t *testing.T) {
 			}
 			return n
 		}
+		gaps := func(lo, hi uint64) bool {
+			return slices.ContainsFunc(entries, func(e window.Entry) bool { return e.Header.Gap && lo <= e.Seq && e.Seq <= hi })
+		}
 		var lastWindow event.Window
 		lastPeriod, inPeriod, begun := event.Period{}, 0, false
 		for _, c := range closed {
@@ -260,6 +288,9 @@ func TestPartition(t *testing.T) {
 			}
 			if begun && (p.Lo != lastPeriod.Hi+1 || !p.Start.Equal(lastPeriod.End)) || !p.End.After(p.Start) {
 				t.Fatalf("period %v follows %v", p, lastPeriod)
+			}
+			if gap := gaps(p.Lo, p.Hi); p.Gap != gap {
+				t.Fatalf("period %v names a gap: %v; its entries: %v", p, p.Gap, gap)
 			}
 			if p.N > 0 && (p.First.IsZero() || lastWindow.End.After(p.End)) {
 				t.Fatalf("period %v, its last window %v", p, lastWindow)
