@@ -62,7 +62,7 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// parseYAML reads sections of scalars. It works on nodes, not on values, because
+// parseYAML reads sections of scalars and lists. It works on nodes, not on values, because
 // a fault needs the line, a repeated key is a fault, and a password such as 0123
 // must stay the text it is.
 func parseYAML(path string, data []byte) (layer, Faults) {
@@ -210,6 +210,8 @@ func (p *yamlFile) setting(path string, key, value *yaml.Node) {
 		return
 	}
 	switch {
+	case value.Kind == yaml.SequenceNode && f.isList():
+		p.list(path, key, value)
 	case value.Kind != yaml.ScalarNode:
 		p.fault(key, path, "found %s: wanted %s", kindOf(value), f.wanted())
 	case value.Anchor != "" && value.Value == "":
@@ -220,6 +222,20 @@ func (p *yamlFile) setting(path string, key, value *yaml.Node) {
 	default:
 		p.values[path] = entry{Text: value.Value, Origin: p.origin(key), Rank: rankFile}
 	}
+}
+
+// list reads the items of a list, which are texts of one line each.
+func (p *yamlFile) list(path string, key, list *yaml.Node) {
+	items := make([]string, len(list.Content))
+	for i, item := range list.Content {
+		item = resolve(item)
+		if item.Kind != yaml.ScalarNode || !isPlainTag(item) || strings.ContainsAny(item.Value, "\r\n") {
+			p.fault(item, path, "found %s as an item: wanted a text of one line, best in single quotes", kindOf(item))
+			return
+		}
+		items[i] = item.Value
+	}
+	p.values[path] = entry{Text: strings.Join(items, "\n"), Origin: p.origin(key), Rank: rankFile}
 }
 
 func resolve(n *yaml.Node) *yaml.Node {

@@ -50,6 +50,10 @@ type Ingest struct {
 	Slot        string // name in Postgres
 	Redact      bool   // secrets are removed before anything leaves ingest
 	KeepPrompts bool   // messages, response and proxy_server_request are kept
+	// RedactPatterns are regular expressions of RE2 for further secrets, RedactNames
+	// further names that secrets stand under, see package redact. nil = none.
+	RedactPatterns []string
+	RedactNames    []string
 }
 
 // Analyzer is how the log is cut.

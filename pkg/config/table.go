@@ -8,7 +8,7 @@ import (
 // Setting documents one setting.
 type Setting struct {
 	Path    string // section.key
-	Type    string // text, secret, URL, path, true/false, number, size, duration, time or a choice
+	Type    string // text, secret, URL, path, true/false, number, size, duration, time, list or a choice
 	Default string // as one would write it; empty = none
 	Env     string // its environment variable
 	Help    string
@@ -47,6 +47,11 @@ func (f field) secret() bool {
 		return true
 	}
 	return false
+}
+
+func (f field) isList() bool {
+	_, is := f.at(&Settings{}).(*[]string)
+	return is
 }
 
 func (f field) typeName() string {
@@ -98,6 +103,8 @@ func fields() []field {
 		{path: "ingest.publication", at: func(s *Settings) any { return &s.Ingest.Publication }, help: "name of the publication in Postgres"},
 		{path: "ingest.slot", at: func(s *Settings) any { return &s.Ingest.Slot }, help: "name of the replication slot in Postgres"},
 		{path: "ingest.redact", at: func(s *Settings) any { return &s.Ingest.Redact }, help: "remove keys, tokens and passwords from rows before they leave ingest"},
+		{path: "ingest.redact_patterns", at: func(s *Settings) any { return &s.Ingest.RedactPatterns }, kind: "list", help: "further secrets, as regular expressions (RE2); of one with groups the groups are cut"},
+		{path: "ingest.redact_names", at: func(s *Settings) any { return &s.Ingest.RedactNames }, kind: "list", help: "further names that secrets stand under, such as x-corp-auth (a variable holds one a line, and so for patterns)"},
 		{path: "ingest.keep_prompts", at: func(s *Settings) any { return &s.Ingest.KeepPrompts }, help: "keep messages, response and proxy_server_request; else a marker with their size"},
 
 		{path: "analyzer.window", at: func(s *Settings) any { return &s.Analyzer.Window }, help: "failures are counted per window, model and key; 1s to 15m, a divisor of 15m"},

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/faultwire/faultwire/pkg/redact"
 )
 
 const (
@@ -128,6 +130,20 @@ func (c *checker) ingest() {
 	}
 	c.postgresName("ingest.publication", i.Publication)
 	c.postgresName("ingest.slot", i.Slot)
+	var bad []string
+	for _, pattern := range i.RedactPatterns {
+		if _, err := redact.Compile(pattern); err != nil {
+			bad = append(bad, fmt.Sprintf("found %s: %s", shown(pattern), err))
+		}
+	}
+	if bad != nil {
+		c.fault("ingest.redact_patterns", "%s", strings.Join(bad, "; "))
+	}
+	for _, name := range i.RedactNames {
+		if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_. -]{1,61}[A-Za-z0-9]$`).MatchString(name) {
+			c.fault("ingest.redact_names", "found %s: wanted 3 to 63 of a-z, 0-9, _, - and ., such as x-corp-auth", shown(name))
+		}
+	}
 }
 
 // postgresName checks what Postgres allows for a slot; a publication could be

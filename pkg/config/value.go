@@ -37,6 +37,8 @@ func (f field) set(s *Settings, text string) error {
 		*at, err = parseDuration(text, f.seconds)
 	case **time.Time:
 		*at, err = parseTime(text)
+	case *[]string:
+		*at = parseList(text)
 	default:
 		panic(fmt.Sprintf("setting %s has no reader for %T", f.path, at))
 	}
@@ -73,6 +75,9 @@ func (f field) wanted() string {
 		return "a duration such as 5m or 300s"
 	case **time.Time:
 		return `a time such as "2025-12-01 00:00:00" (UTC, as stored) or 2025-12-01T08:00:00+08:00`
+	}
+	if f.isList() {
+		return "a list, or one item a line"
 	}
 	if len(f.choices) > 0 {
 		return "one of " + strings.Join(f.choices, ", ")
@@ -121,6 +126,17 @@ func parseTime(text string) (*time.Time, error) {
 	return nil, errors.New("not a time")
 }
 
+// parseList reads one item a line. Blank lines are none.
+func parseList(text string) []string {
+	var items []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) != "" {
+			items = append(items, line)
+		}
+	}
+	return items
+}
+
 // render writes a value the way a user would.
 func render(at any) string {
 	switch at := at.(type) {
@@ -142,6 +158,8 @@ func render(at any) string {
 		if *at != nil {
 			return (*at).Format(time.DateTime)
 		}
+	case *[]string:
+		return strings.Join(*at, ", ")
 	}
 	return ""
 }

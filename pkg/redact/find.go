@@ -15,6 +15,7 @@ const (
 	// kindWeak is of a name that often holds something else: its value is a
 	// secret only if it looks like one.
 	kindWeak
+	kindPattern // found by a pattern of the settings
 )
 
 // marker is what stands in for a secret. It has no byte that JSON would escape.
@@ -24,6 +25,8 @@ func (k kind) marker() string {
 		return "[redacted:password]"
 	case kindToken, kindWeak:
 		return "[redacted:token]"
+	case kindPattern:
+		return "[redacted:pattern]"
 	default:
 		return "[redacted:key]"
 	}
@@ -34,7 +37,7 @@ const markerBegin = "[redacted:"
 
 // markerLen is the length of the marker that s begins with, less its last byte.
 func markerLen(s []byte) int {
-	for _, k := range []kind{kindKey, kindPassword, kindToken} {
+	for _, k := range []kind{kindKey, kindPassword, kindToken, kindPattern} {
 		if bytes.HasPrefix(s, []byte(k.marker())) {
 			return len(k.marker()) - 1
 		}
@@ -48,8 +51,21 @@ type span struct {
 	kind     kind
 }
 
-// find appends the secrets in s to spans: in order, not overlapping.
-func (r *Redactor) find(spans []span, s []byte) []span {
+// find appends the secrets in s to spans: in order, not overlapping. If there are
+// any and it is so told, s as a whole is one.
+func (r *Redactor) find(spans []span, s []byte, whole bool) []span {
+	spans = r.builtin(spans, s)
+	if len(r.patterns) > 0 {
+		spans = r.matches(spans, s)
+	}
+	if whole && len(spans) > 0 {
+		return append(spans[:0], span{0, len(s), kindPattern})
+	}
+	return spans
+}
+
+// builtin finds what the rules of this package know.
+func (r *Redactor) builtin(spans []span, s []byte) []span {
 	done := 0    // where the last span ended
 	noToken := 0 // no JWT begins before here, see jwt
 	for i := 0; i < len(s); i++ {

@@ -82,7 +82,7 @@ func checkJSON(t failer, r *Redactor, in []byte) {
 func checkMarkers(t failer, in, out []byte) {
 	t.Helper()
 	grown := 0
-	for _, k := range []kind{kindKey, kindPassword, kindToken} {
+	for _, k := range []kind{kindKey, kindPassword, kindToken, kindPattern} {
 		m := []byte(k.marker())
 		grown += (bytes.Count(out, m) - bytes.Count(in, m)) * len(m)
 		out = bytes.ReplaceAll(out, m, []byte{0xFF})

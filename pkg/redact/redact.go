@@ -1,6 +1,9 @@
 package redact
 
-import "sync"
+import (
+	"regexp"
+	"sync"
+)
 
 // Options are the settings of a [Redactor]. The zero value is useful.
 type Options struct {
@@ -8,11 +11,16 @@ type Options struct {
 	// Case, '_', '-' and blanks don't matter, and a longer name that ends in one
 	// counts: "pin" covers "Card-PIN". Names under three letters are ignored.
 	Names []string
+	// Patterns find further secrets, see [Compile]. They are tried on every text and
+	// on the text of every string of JSON. Where a pattern has groups, the groups are
+	// cut, else the whole match.
+	Patterns []*regexp.Regexp
 }
 
 // Redactor takes secrets out of text. It may be used by several goroutines.
 type Redactor struct {
-	names    []string      // folded, see fold
+	names    []string // folded, see fold
+	patterns []*regexp.Regexp
 	prefixes [256][]prefix // by the byte before the last
 	trigger  [256]bool     // bytes at which find looks closer
 	// ends holds, by the last byte of a name, which bytes may stand before it:
@@ -28,7 +36,7 @@ type scratch struct {
 
 // New makes a Redactor.
 func New(o Options) *Redactor {
-	r := new(Redactor)
+	r := &Redactor{patterns: o.Patterns}
 	r.scratch.New = func() any { return new(scratch) }
 	for _, name := range o.Names {
 		if folded := fold(nil, []byte(name)); len(folded) >= minName {
@@ -52,16 +60,12 @@ func New(o Options) *Redactor {
 
 // Text appends src without its secrets to dst. src may be any bytes.
 func (r *Redactor) Text(dst, src []byte) []byte {
-	sc := r.take()
-	defer r.put(sc)
-	sc.spans = r.find(sc.spans[:0], src)
-	copied := 0
-	for _, s := range sc.spans {
-		dst = append(dst, src[copied:s.from]...)
-		dst = append(dst, s.kind.marker()...)
-		copied = s.to
+	begin := len(dst)
+	dst, found := r.text(dst, src, false)
+	if found && len(r.patterns) > 0 {
+		return r.settle(dst, begin, r.text)
 	}
-	return append(dst, src[copied:]...)
+	return dst
 }
 
 // JSON appends the JSON text src without its secrets to dst: the contents of
@@ -69,17 +73,44 @@ func (r *Redactor) Text(dst, src []byte) []byte {
 // is cut whole. Valid JSON stays valid; bytes outside of secrets stay as they are,
 // escapes included. src that is no JSON is treated as well as may be.
 func (r *Redactor) JSON(dst, src []byte) []byte {
+	begin := len(dst)
+	dst, found := r.json(dst, src, false)
+	if found && len(r.patterns) > 0 {
+		return r.settle(dst, begin, r.json)
+	}
+	return dst
+}
+
+// text is one pass of Text. It says whether it found something, and then cuts the
+// whole text if so told.
+func (r *Redactor) text(dst, src []byte, whole bool) ([]byte, bool) {
+	sc := r.take()
+	defer r.put(sc)
+	sc.spans = r.find(sc.spans[:0], src, whole)
+	copied := 0
+	for _, s := range sc.spans {
+		dst = append(dst, src[copied:s.from]...)
+		dst = append(dst, s.kind.marker()...)
+		copied = s.to
+	}
+	return append(dst, src[copied:]...), len(sc.spans) > 0
+}
+
+// json is one pass of JSON. It says whether it found something, and then cuts the
+// whole string around it if so told.
+func (r *Redactor) json(dst, src []byte, whole bool) ([]byte, bool) {
 	sc := r.take()
 	defer r.put(sc)
 	var (
 		copied  int  // what of src is in dst
+		found   bool // a secret
 		name    kind // of the last name
 		valueAt = -1 // where the value of the last name begins, if it is a secret's
 	)
 	for i := 0; ; {
 		open := index(src, i, '"')
 		if open < 0 {
-			return append(dst, src[copied:]...)
+			return append(dst, src[copied:]...), found
 		}
 		end, escaped := stringEnd(src, open+1)
 		content := src[open+1 : end]
@@ -98,7 +129,7 @@ func (r *Redactor) JSON(dst, src []byte) []byte {
 		if open == valueAt && name.cuts(text) {
 			sc.spans = append(sc.spans, span{0, len(text), name})
 		} else {
-			sc.spans = r.find(sc.spans, text)
+			sc.spans = r.find(sc.spans, text, whole)
 		}
 		if escaped && len(sc.spans) > 0 {
 			requote(sc.spans, content)
@@ -107,6 +138,7 @@ func (r *Redactor) JSON(dst, src []byte) []byte {
 			dst = append(dst, src[copied:open+1+s.from]...)
 			dst = append(dst, s.kind.marker()...)
 			copied = open + 1 + s.to
+			found = true
 		}
 
 		i, valueAt = end+1, -1
@@ -114,7 +146,7 @@ func (r *Redactor) JSON(dst, src []byte) []byte {
 			valueAt = skipBlank(src, colon+1)
 		}
 		if i >= len(src) {
-			return append(dst, src[copied:]...)
+			return append(dst, src[copied:]...), found
 		}
 	}
 }

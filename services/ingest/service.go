@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/faultwire/faultwire/pkg/redact"
 	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/ingest/internal/failure"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
@@ -114,10 +113,11 @@ func newBuilder(ctx context.Context, cfg Config, deps Deps) (*failure.Builder, e
 	if err != nil {
 		return nil, err
 	}
-	options := spendlog.Options{KeepPrompts: cfg.Ingest.KeepPrompts, OwnUser: own}
-	if cfg.Ingest.Redact {
-		options.Redactor = redact.New(redact.Options{})
+	redactor, err := newRedactor(cfg.Ingest, deps.Log)
+	if err != nil {
+		return nil, err
 	}
+	options := spendlog.Options{Redactor: redactor, KeepPrompts: cfg.Ingest.KeepPrompts, OwnUser: own}
 	maxPayload := cmp.Or(deps.Store.JetStream.Conn().MaxPayload(), natsMaxPayload)
 	return failure.NewBuilder(options, maxPayload, deps.Log), nil
 }

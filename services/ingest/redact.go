@@ -1,0 +1,27 @@
+package ingest
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/faultwire/faultwire/pkg/config"
+	"github.com/faultwire/faultwire/pkg/redact"
+)
+
+// newRedactor returns what takes secrets out of rows: nil, with a warning, when
+// ingest.redact is false.
+func newRedactor(cfg config.Ingest, log *slog.Logger) (*redact.Redactor, error) {
+	if !cfg.Redact {
+		log.Warn("secrets of LiteLLM's rows travel unredacted: into the stream, the dated files and the LLM's prompts; set ingest.redact: true to cut them")
+		return nil, nil
+	}
+	o := redact.Options{Names: cfg.RedactNames}
+	for _, pattern := range cfg.RedactPatterns {
+		re, err := redact.Compile(pattern)
+		if err != nil {
+			return nil, config.Faults{{Path: "ingest.redact_patterns", Message: fmt.Sprintf("found %q: %s", pattern, err), Err: err}}
+		}
+		o.Patterns = append(o.Patterns, re)
+	}
+	return redact.New(o), nil
+}
