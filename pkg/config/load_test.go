@@ -160,7 +160,10 @@ func TestFaults(t *testing.T) {
 			"faultwire.yaml:1: llm.calls_per_day: found -1: wanted 0 or more",
 		}},
 		{"llm url with key", "llm: {url: 'http://:hunter2@x/v1', model: m}", nil, []string{"faultwire.yaml:1: llm.url: holds a user or a password: put the key into llm.api_key"}},
-		{"mode", "ingest: {mode: poll}", nil, []string{`faultwire.yaml:1: ingest.mode: found "poll": only stream is available`}},
+		{"mode", "ingest: {mode: pool, history: -1h}", nil, []string{
+			`faultwire.yaml:1: ingest.mode: found "pool": wanted one of auto, stream, poll; did you mean poll?`,
+			`faultwire.yaml:1: ingest.history: found -1h0m0s: wanted 0 or more, such as 168h`,
+		}},
 		{"names", "ingest: {slot: My-Slot, publication: \"a'; drop\"}", nil, []string{
 			`faultwire.yaml:1: ingest.publication: found "a'; drop": wanted 1 to 63 of a-z, 0-9 and _, such as faultwire`,
 			`faultwire.yaml:1: ingest.slot: found "My-Slot": wanted 1 to 63 of a-z, 0-9 and _, such as faultwire`,

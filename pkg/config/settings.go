@@ -45,7 +45,9 @@ type NATS struct {
 
 // Ingest is how failures are read out of LiteLLM's table.
 type Ingest struct {
-	Mode        string // "stream"
+	Mode string // "auto", "stream" or "poll"
+	// History is how far back the first start reads, by startTime. 0 = not at all.
+	History     time.Duration
 	Publication string // name in Postgres
 	Slot        string // name in Postgres
 	Redact      bool   // secrets are removed before anything leaves ingest
@@ -127,7 +129,7 @@ func Default() Settings {
 	return Settings{
 		Postgres: Postgres{Schema: "public"},
 		NATS:     NATS{Replicas: 1},
-		Ingest:   Ingest{Mode: "stream", Publication: "faultwire", Slot: "faultwire", Redact: true},
+		Ingest:   Ingest{Mode: "auto", History: 7 * 24 * time.Hour, Publication: "faultwire", Slot: "faultwire", Redact: true},
 		Analyzer: Analyzer{Window: 5 * time.Minute},
 		LLM:      LLM{Timeout: 300 * time.Second, CallsPerHour: 20, CallsPerDay: 200},
 		Report:   Report{Every: time.Hour},

@@ -125,8 +125,8 @@ func checkNATS(text string) error {
 
 func (c *checker) ingest() {
 	i := c.settings.Ingest
-	if i.Mode != "stream" {
-		c.fault("ingest.mode", "found %s: only stream is available", shown(i.Mode))
+	if i.History < 0 {
+		c.fault("ingest.history", "found %s: wanted 0 or more, such as 168h", i.History)
 	}
 	c.postgresName("ingest.publication", i.Publication)
 	c.postgresName("ingest.slot", i.Slot)

@@ -49,9 +49,6 @@ func (f field) set(s *Settings, text string) error {
 }
 
 func (f field) notAChoice(text string) error {
-	if f.path == "ingest.mode" {
-		return fmt.Errorf("found %s: only stream is available", shown(text))
-	}
 	hint := ""
 	if near := nearest(text, f.choices); near != "" {
 		hint = "; did you mean " + near + "?"
