@@ -62,8 +62,8 @@ func golden() map[string]any {
 		},
 		"heartbeat": &event.Heartbeat{V: 1, Watermark: end, Position: event.Position{System: pos.System, Timeline: 1, Commit: pos.Commit},
 			Gap: &event.Gap{From: end.Add(-time.Hour), Why: "the replication slot was lost"}, History: true},
-		"window":    &window,
-		"period":    &event.Period{V: 1, Run: event.RunLive, Epoch: "e1", Start: start, End: end, Lo: 7, Hi: 19, N: 12, First: start, Last: start, Rules: rules},
+		"window": &window,
+		"period": &event.Period{V: 1, Run: event.RunLive, Epoch: "e1", Start: start, End: end, Lo: 7, Hi: 19, N: 12, First: start, Last: start, Rules: rules},
 		"analysis": &event.Analysis{
 			V: 1, Window: window, Scanned: 12, Batches: []event.Batch{batch}, OtherBatches: &event.Other{Entries: 1, Failures: 5},
 			Kinds: []event.Kind{kind}, Own: 1, HealthChecks: 2,
@@ -73,12 +73,17 @@ func golden() map[string]any {
 			V: 1, Fingerprint: kind.Fingerprint, Prompt: "p1-en", Hypothesis: "a burst of one key", Advice: "raise the limit",
 			Model: "qwen3-30b", At: end, InputTokens: 812, OutputTokens: 97,
 		},
-		"pending":        &event.Pending{V: 1, Why: "llm.url answered 500", Tries: 2, Next: end},
+		"pending": &event.Pending{V: 1, Why: "llm.url answered 500", Tries: 2, Next: end},
+		"traffic": &event.Traffic{
+			V: 1, Minute: start, Counted: end,
+			Models: []event.ModelRate{{Model: "gpt-4o", Rate: event.Rate{Requests: 812, Failed: 12}}, {Model: "模型-<客服>", Rate: event.Rate{Requests: 9}}},
+			Other:  event.Rate{Requests: 3, Failed: 1},
+		},
 		"replay_request": &request,
-		"replay_end":     &event.ReplayEnd{V: 1, Request: request, Start: start, End: end, Lo: 1, Hi: 40, N: 40, Funnel: funnel},
+		"replay_end":     &event.ReplayEnd{V: 1, Request: request, Start: start, End: end, Lo: 1, Hi: 40, N: 40, Funnel: funnel, Rate: &event.Rate{Requests: 3012, Failed: 40}},
 		"outcome": &event.Outcome{
 			V: 1, Run: "r-1", Report: "r-1.e1.1795399800", Start: start, End: end, Matched: 40, Kinds: 3, Pending: 1,
-			Dir: "/var/lib/faultwire/output/2026-11-23", Files: []string{"error_logs_full_101530.json"}, Funnel: funnel, At: end,
+			Dir: "/var/lib/faultwire/output/2026-11-23", Files: []string{"error_logs_full_101530.json"}, Funnel: funnel, Rate: &event.Rate{Requests: 3012, Failed: 40}, At: end,
 		},
 	}
 }
@@ -135,6 +140,8 @@ func decoded(t *testing.T, v any, data []byte) any {
 		got, err = ptr(event.Decode[event.Pending](data))
 	case *event.ReplayRequest:
 		got, err = ptr(event.Decode[event.ReplayRequest](data))
+	case *event.Traffic:
+		got, err = ptr(event.Decode[event.Traffic](data))
 	case *event.ReplayEnd:
 		got, err = ptr(event.Decode[event.ReplayEnd](data))
 	case *event.Outcome:

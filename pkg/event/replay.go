@@ -35,7 +35,10 @@ type ReplayEnd struct {
 	Hi      uint64        `json:"hi"`
 	N       int           `json:"n"`
 	Funnel  []FunnelStep  `json:"funnel"`
-	Failed  string        `json:"failed,omitempty"` // why the rows could not be read
+	// Rate is of all requests in the range that have the model and key asked for,
+	// before any limit; nil when counting them took too long.
+	Rate   *Rate  `json:"rate,omitempty"`
+	Failed string `json:"failed,omitempty"` // why the rows could not be read
 }
 
 // FunnelStep says how many failures were left after one filter.
@@ -63,7 +66,10 @@ type Outcome struct {
 	Dir     string       `json:"dir,omitempty"`   // folder of the day, absolute
 	Files   []string     `json:"files,omitempty"` // names in Dir; query_params is the last
 	Funnel  []FunnelStep `json:"funnel,omitempty"`
-	At      time.Time    `json:"at"`
-	Failed  string       `json:"failed,omitempty"`
-	Top     []Kind       `json:"top,omitempty"` // the largest kinds, without exemplars, at most 20
+	// Rate is of the requests that began in the period, of a replay as
+	// [ReplayEnd.Rate]; nil when they were not counted.
+	Rate   *Rate     `json:"rate,omitempty"`
+	At     time.Time `json:"at"`
+	Failed string    `json:"failed,omitempty"`
+	Top    []Kind    `json:"top,omitempty"` // the largest kinds, without exemplars, at most 20
 }
