@@ -102,6 +102,7 @@ func streams(o Options) []jetstream.StreamConfig {
 		chain(Analyses, AllAnalyses),
 		opinions(Kinds, AllKinds),
 		opinions(Explanations, AllExplanations),
+		{Name: Traffic, Subjects: []string{AllTraffic}, MaxAge: trafficAge, MaxMsgsPerSubject: 1, AllowDirect: true, Compression: jetstream.S2Compression, Replicas: o.Replicas},
 		{Name: Requests, Subjects: []string{AllRequests}, MaxAge: replayAge, Replicas: o.Replicas, AllowDirect: true},
 		{
 			Name: Replays, Subjects: []string{AllReplays}, MaxAge: replayAge, MaxBytes: o.MaxBytes, Discard: jetstream.DiscardNew,
