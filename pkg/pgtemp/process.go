@@ -135,15 +135,18 @@ func (s *Server) awaitReady(ctx context.Context, run *process) error {
 }
 
 // isReady reads a postmaster.pid (miscadmin.h): line 1 is the process id, line 8
-// the status, "ready" from PostgreSQL 10 on.
+// the status, "ready", or "standby" of a standby that takes connections.
 func isReady(path string, pid int) bool {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return false
 	}
 	lines := strings.Split(string(b), "\n")
-	return len(lines) >= 8 && strings.TrimSpace(lines[0]) == strconv.Itoa(pid) &&
-		strings.TrimSpace(lines[7]) == "ready"
+	if len(lines) < 8 || strings.TrimSpace(lines[0]) != strconv.Itoa(pid) {
+		return false
+	}
+	status := strings.TrimSpace(lines[7])
+	return status == "ready" || status == "standby"
 }
 
 func (p *process) stop(ctx context.Context, i installation, mode StopMode) error {

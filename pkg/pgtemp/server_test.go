@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -244,6 +245,38 @@ func TestTakenPortIsSeen(t *testing.T) {
 	if err := second.startOn(t.Context(), first.port); !errors.Is(err, errPortTaken) {
 		t.Errorf("start on a taken port: %v, want errPortTaken", err)
 	}
+}
+
+// TestStandby checks that a standby has what its primary had, gets what comes
+// after, refuses to write, and writes once it is promoted.
+func TestStandby(t *testing.T) {
+	t.Parallel()
+	primary := startServer(t, Config{Settings: map[string]string{"fsync": "off"}})
+	execute(t, primary, "CREATE TABLE before AS SELECT 1 AS n")
+	execute(t, primary, "SELECT pg_create_physical_replication_slot('of_the_primary')")
+	standby, err := primary.Standby(t.Context(), map[string]string{"fsync": "off"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := standby.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	execute(t, primary, "CREATE TABLE after AS SELECT 2 AS n")
+	for deadline := time.Now().Add(time.Minute); ; {
+		if execute(t, standby, "SELECT to_regclass('after')::text") == "after" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the standby does not follow")
+		}
+	}
+	if n := execute(t, standby, "SELECT n FROM before WHERE pg_is_in_recovery() AND NOT EXISTS (SELECT FROM pg_replication_slots)"); n != int32(1) {
+		t.Errorf("n = %v", n)
+	}
+	execute(t, standby, "SELECT pg_promote()")
+	execute(t, standby, "INSERT INTO after VALUES (3)")
 }
 
 func TestUnknownMajorNamesTheCommand(t *testing.T) {
