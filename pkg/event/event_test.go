@@ -51,8 +51,8 @@ func golden() map[string]any {
 	funnel := []event.FunnelStep{{Filter: "time", Value: "2026-11-23 02:10:00 – 2026-11-23 02:15:00", Left: 812}, {Filter: "model", Value: "gpt-4o", Left: 40}}
 	return map[string]any{
 		"failure": &event.Failure{
-			V: 1, ID: id, Source: event.SourceSpendLogs, Position: pos, Committed: end, Started: start, Ended: start.Add(1500 * time.Millisecond),
-			Model: "gpt-4o", Key: "agent", Provider: "openai", Team: "客服团队", Class: event.ClassQuota, Fingerprint: kind.Fingerprint,
+			V: 1, ID: id, Source: event.SourceSpendLogs, Position: pos, Committed: end, Rescued: true, Started: start, Ended: start.Add(1500 * time.Millisecond),
+			Model: "gpt-4o", Key: "agent", Attributed: true, Provider: "openai", Team: "客服团队", Class: event.ClassQuota, Fingerprint: kind.Fingerprint,
 			Template: kind.Template, Title: kind.Title, Check: kind.Check, Text: kind.Exemplars[0], ErrorCode: "429",
 			Log: event.LogEntry{
 				RequestID: new("req-1"), Time: new("2026-11-23T02:14:01.5"), Model: new("gpt-4o"), KeyName: new(""),

@@ -20,6 +20,10 @@ type Failure struct {
 	History bool `json:"history,omitempty"`
 	// Gap marks a row read later by SQL because we could not listen.
 	Gap bool `json:"gap,omitempty"`
+	// Rescued marks a request that LiteLLM counts as a success although a try of it
+	// failed: a retry or a fallback answered, or the client left. The client saw no
+	// failure. Only with ingest.include_rescued.
+	Rescued bool `json:"rescued,omitempty"`
 
 	Started time.Time `json:"started"` // startTime; up to LiteLLM 1.83 the *end* of the request
 	Ended   time.Time `json:"ended"`   // endTime
