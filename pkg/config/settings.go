@@ -52,6 +52,9 @@ type Ingest struct {
 	Slot        string // name in Postgres
 	Redact      bool   // secrets are removed before anything leaves ingest
 	KeepPrompts bool   // messages, response and proxy_server_request are kept
+	// IncludeRescued reads failures too that LiteLLM counts as successes: hidden by a
+	// retry, a fallback, or a stream that broke off.
+	IncludeRescued bool
 	// RedactPatterns are regular expressions of RE2 for further secrets, RedactNames
 	// further names that secrets stand under, see package redact. nil = none.
 	RedactPatterns []string
