@@ -52,6 +52,9 @@ type Ingest struct {
 	Slot        string // name in Postgres
 	Redact      bool   // secrets are removed before anything leaves ingest
 	KeepPrompts bool   // messages, response and proxy_server_request are kept
+	// CountRequests counts all requests of every minute by SQL, for failure rates and
+	// coverage.
+	CountRequests bool
 	// IncludeRescued reads failures too that LiteLLM counts as successes: hidden by a
 	// retry, a fallback, or a stream that broke off.
 	IncludeRescued bool
@@ -132,7 +135,7 @@ func Default() Settings {
 	return Settings{
 		Postgres: Postgres{Schema: "public"},
 		NATS:     NATS{Replicas: 1},
-		Ingest:   Ingest{Mode: "auto", History: 7 * 24 * time.Hour, Publication: "faultwire", Slot: "faultwire", Redact: true},
+		Ingest:   Ingest{Mode: "auto", History: 7 * 24 * time.Hour, Publication: "faultwire", Slot: "faultwire", Redact: true, CountRequests: true},
 		Analyzer: Analyzer{Window: 5 * time.Minute},
 		LLM:      LLM{Timeout: 300 * time.Second, CallsPerHour: 20, CallsPerDay: 200},
 		Report:   Report{Every: time.Hour},

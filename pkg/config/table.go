@@ -107,6 +107,7 @@ func fields() []field {
 		{path: "ingest.redact_patterns", at: func(s *Settings) any { return &s.Ingest.RedactPatterns }, kind: "list", help: "further secrets, as regular expressions (RE2); of one with groups the groups are cut"},
 		{path: "ingest.redact_names", at: func(s *Settings) any { return &s.Ingest.RedactNames }, kind: "list", help: "further names that secrets stand under, such as x-corp-auth (a variable holds one a line, and so for patterns)"},
 		{path: "ingest.keep_prompts", at: func(s *Settings) any { return &s.Ingest.KeepPrompts }, help: "keep messages, response and proxy_server_request; else a marker with their size"},
+		{path: "ingest.count_requests", at: func(s *Settings) any { return &s.Ingest.CountRequests }, help: "count all requests of every minute, by a short query over the index on startTime: for failure rates and coverage"},
 		{path: "ingest.include_rescued", at: func(s *Settings) any { return &s.Ingest.IncludeRescued }, help: "read failures that a retry, a fallback or a cut stream hid from the client too"},
 
 		{path: "analyzer.window", at: func(s *Settings) any { return &s.Analyzer.Window }, help: "failures are counted per window, model and key; 1s to 15m, a divisor of 15m"},
