@@ -15,6 +15,7 @@ import (
 	"github.com/faultwire/faultwire/services/ingest/internal/publisher"
 	"github.com/faultwire/faultwire/services/ingest/internal/replay"
 	"github.com/faultwire/faultwire/services/ingest/internal/spendlog"
+	"github.com/faultwire/faultwire/services/ingest/internal/totals"
 )
 
 // Service follows LiteLLM's table and answers replays.
@@ -23,6 +24,7 @@ type Service struct {
 	db      *database
 	metrics *metrics.Metrics
 	clock   *postgres.Clock
+	totals  *totals.Counter // nil: not wanted
 }
 
 // New checks the settings and registers the metrics. It connects to nothing.
@@ -39,10 +41,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	counter, err := newTotals(db, deps)
+	if err != nil {
+		return nil, err
+	}
 	if deps.Ready != nil {
 		deps.Ready.Add("ingest", func(context.Context) error { return m.Ready() })
 	}
-	return &Service{deps: deps, db: db, metrics: m, clock: clock}, nil
+	return &Service{deps: deps, db: db, metrics: m, clock: clock, totals: counter}, nil
 }
 
 // Run returns nil when ctx ended. At the start it makes publication and slot if
@@ -63,6 +69,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.Run(inner) })
 	group.Go(func() error { return f.run(inner) })
+	group.Go(func() error { return s.totals.Run(inner) })
 	group.Go(func() error { return newReplayer(s.db, s.deps, builder).Run(inner) })
 	return ended(ctx, group.Wait())
 }
