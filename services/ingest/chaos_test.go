@@ -47,9 +47,9 @@ func (r *rig) grown(t *testing.T, n int) {
 	})
 }
 
-// TestKills ends the service again and again at any moment: each failure is in the
+// TestMatrixKills ends the service again and again at any moment: each failure is in the
 // log once. Every other time both its connections are cut first.
-func TestKills(t *testing.T) {
+func TestMatrixKills(t *testing.T) {
 	t.Parallel()
 	server, _ := testkit.Broker(t)
 	plain, err := server.Connect()
@@ -86,9 +86,9 @@ func TestKills(t *testing.T) {
 	r.agrees(t)
 }
 
-// TestLargeTransaction reads one transaction of 100,000 rows, a fifth of them failures,
+// TestMatrixLargeTransaction reads one transaction of 100,000 rows, a fifth of them failures,
 // cut off several times in the middle of it.
-func TestLargeTransaction(t *testing.T) {
+func TestMatrixLargeTransaction(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.following(t).stop(t) // the slot is there
@@ -122,9 +122,9 @@ func TestCut(t *testing.T) {
 	x.stop(t)
 }
 
-// TestPostgresRestart stops and starts the database under the running service,
+// TestMatrixPostgresRestart stops and starts the database under the running service,
 // orderly and as in a crash.
-func TestPostgresRestart(t *testing.T) {
+func TestMatrixPostgresRestart(t *testing.T) {
 	t.Parallel()
 	server := testkit.PostgresServer(t, nil)
 	db := testkit.Postgres(t, testkit.WithServer(server))
@@ -222,9 +222,9 @@ func TestBrokerRestart(t *testing.T) {
 	x.stop(t)
 }
 
-// TestFastShutdown: the database stops at once although rows are on their way that
+// TestMatrixFastShutdown: the database stops at once although rows are on their way that
 // a broker can't take. Without letting go, it would wait for us for ever.
-func TestFastShutdown(t *testing.T) {
+func TestMatrixFastShutdown(t *testing.T) {
 	t.Parallel()
 	for name, rows := range map[string]int{"few rows": 20, "more than the queue holds": 9000} {
 		t.Run(name, func(t *testing.T) {
@@ -275,9 +275,9 @@ func TestStandby(t *testing.T) {
 	second.stop(t)
 }
 
-// TestSlotGone: somebody drops the slot. What came in between can't be had, which is
+// TestMatrixSlotGone: somebody drops the slot. What came in between can't be had, which is
 // said, and it goes on.
-func TestSlotGone(t *testing.T) {
+func TestMatrixSlotGone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	x := r.following(t)
@@ -294,9 +294,9 @@ func TestSlotGone(t *testing.T) {
 	r.agrees(t)
 }
 
-// TestPublicationGone: nothing is confirmed while the publication is missing, on any
+// TestMatrixPublicationGone: nothing is confirmed while the publication is missing, on any
 // version of PostgreSQL, and the remedy is said.
-func TestPublicationGone(t *testing.T) {
+func TestMatrixPublicationGone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	x := r.following(t)

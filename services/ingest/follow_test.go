@@ -100,15 +100,7 @@ func TestIdle(t *testing.T) {
 	r := newRig(t)
 	r.following(t)
 	r.generate(t, "ok-", 2000, 1_000_000)
-	var inserted string
-	if err := r.sql.QueryRow(t.Context(), "SELECT pg_current_wal_insert_lsn()::text").Scan(&inserted); err != nil {
-		t.Fatal(err)
-	}
-	testkit.Eventually(t, wait, "the slot is confirmed past the successes", func() bool {
-		var past bool
-		err := r.sql.QueryRow(t.Context(), "SELECT confirmed_flush_lsn >= $1::text::pg_lsn FROM pg_replication_slots WHERE slot_name = $2", inserted, r.db.Name).Scan(&past)
-		return err == nil && past
-	})
+	r.confirmed(t)
 	if ids := r.logged(t); len(ids) > 0 {
 		t.Errorf("%d successes are in the log", len(ids))
 	}
@@ -137,8 +129,8 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestColumns: LiteLLM's migrations go on under the running service.
-func TestColumns(t *testing.T) {
+// TestMatrixColumns: LiteLLM's migrations go on under the running service.
+func TestMatrixColumns(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.cfg.Ingest.Redact, r.cfg.Ingest.KeepPrompts = false, true

@@ -34,9 +34,11 @@ type rig struct {
 	sql   *pgx.Conn
 	store topology.Store
 	cfg   ingest.Config
-	last  uint64 // of the log, as far as it was read
-	log   []event.Failure
-	beats []event.Heartbeat
+	// patience of the services' starts. rigOn makes it 2 s.
+	patience time.Duration
+	last     uint64 // of the log, as far as it was read
+	log      []event.Failure
+	beats    []event.Heartbeat
 }
 
 func newRig(t *testing.T, opts ...testkit.Option) *rig {
@@ -47,7 +49,7 @@ func newRig(t *testing.T, opts ...testkit.Option) *rig {
 
 func rigOn(t *testing.T, db *testkit.Database, conn *nats.Conn) *rig {
 	t.Helper()
-	r := &rig{db: db, sql: db.Conn(t), store: testkit.StoreOn(t, conn)}
+	r := &rig{db: db, sql: db.Conn(t), store: testkit.StoreOn(t, conn), patience: 2 * time.Second}
 	r.cfg = ingest.Default()
 	r.cfg.Postgres.URL = config.URL(db.URL)
 	r.cfg.Ingest.Slot = db.Name
@@ -68,7 +70,7 @@ type run struct {
 func (r *rig) start(t *testing.T) *run {
 	t.Helper()
 	x := &run{logs: testkit.NewLogs(), registry: prometheus.NewRegistry(), ready: telemetry.NewReadiness(), done: make(chan struct{})}
-	s, err := ingest.New(r.cfg, ingest.Deps{Store: r.store, Log: x.logs.Logger(t), Registerer: x.registry, Ready: x.ready, Patience: 2 * time.Second})
+	s, err := ingest.New(r.cfg, ingest.Deps{Store: r.store, Log: x.logs.Logger(t), Registerer: x.registry, Ready: x.ready, Patience: r.patience})
 	if err != nil {
 		t.Fatal(err)
 	}
