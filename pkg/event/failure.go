@@ -80,6 +80,9 @@ type Heartbeat struct {
 	// Position holds the LSN it vouches for, [Position.Row] is 0; zero when the table
 	// is polled.
 	Position Position `json:"position"`
+	// Source says through what it was read: table and publication as they were. When
+	// these are others at the next start, rows may be missing.
+	Source string `json:"source,omitempty"`
 	// Gap names what is missing, until it is filled.
 	Gap *Gap `json:"gap,omitempty"`
 	// History: rows from before our first start are still being read.

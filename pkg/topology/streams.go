@@ -28,7 +28,7 @@ const State = "STATE"
 // expected sequence lasts only as long as the message it looks at.
 const (
 	FailuresAge = 14 * 24 * time.Hour
-	idsAge      = 48 * time.Hour
+	idsAge      = FailuresAge // of what the log may hold, IDS knows
 	chainAge    = 2*FailuresAge + 2*24*time.Hour
 	opinionAge  = 30 * 24 * time.Hour // after that a kind is explained anew
 	replayAge   = 24 * time.Hour

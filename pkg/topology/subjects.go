@@ -35,8 +35,11 @@ func FailureSubject(c event.Class) string {
 	return "failures." + string(c)
 }
 
-// IDsSubject holds the ids of rows whose startTime lies in start's hour (UTC).
-func IDsSubject(start time.Time) string { return "ids." + start.UTC().Format("2006010215") }
+// IDsSubject holds the ids of rows whose startTime lies in start's hour (UTC), of
+// one life of the log: what another one held says nothing.
+func IDsSubject(epoch string, start time.Time) string {
+	return "ids." + epoch + "." + start.UTC().Format("2006010215")
+}
 
 // WindowsSubject is the chain of windows of one run and epoch.
 func WindowsSubject(run, epoch string) string { return "windows." + Token(run) + "." + Token(epoch) }

@@ -106,7 +106,7 @@ func TestSubjects(t *testing.T) {
 	for got, want := range map[string]string{
 		topology.FailureSubject(event.ClassQuota):                  "failures.quota",
 		topology.FailureSubject("quota.>"):                         "failures.unknown",
-		topology.IDsSubject(start.In(time.FixedZone("x", 5*3600))): "ids.2026112302",
+		topology.IDsSubject("e1", start.In(time.FixedZone("x", 5*3600))): "ids.e1.2026112302",
 		topology.WindowsSubject("live", "E1"):                      "windows.live.E1",
 		topology.PeriodsSubject("r.*", "E1"):                       "periods.r_2e_2a.E1",
 		topology.AnalysisSubject("live", "E1", start):              "analyses.live.E1.1795399800",

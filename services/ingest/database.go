@@ -51,6 +51,7 @@ type visit struct {
 	server      postgres.Server
 	table       postgres.Table
 	publication publication.Publication
+	version     string // of the publication, once ensure has seen it
 }
 
 // open connects and looks around. The caller closes the connection.
@@ -80,6 +81,7 @@ func (v *visit) close(ctx context.Context) {
 // made is what ensure had to make.
 type made struct {
 	publication, slot bool
+	followed          bool // the publication follows the table again
 	unfiltered        bool
 }
 
@@ -100,19 +102,8 @@ func (d *database) ensure(ctx context.Context, v *visit) (made, error) {
 			return m, err
 		}
 	}
-	found, err := v.publication.Check(ctx, v.conn)
-	if err != nil {
+	if err := d.ensurePublication(ctx, v, slotThere, &m); err != nil {
 		return m, err
-	}
-	m.unfiltered = found.Unfiltered
-	if !found.Exists {
-		if slotThere {
-			return m, v.publication.Missing(name)
-		}
-		if err := v.publication.Create(ctx, v.conn); err != nil {
-			return m, err
-		}
-		m.publication = true
 	}
 	if slotThere {
 		if state.Half {
@@ -128,13 +119,34 @@ func (d *database) ensure(ctx context.Context, v *visit) (made, error) {
 	return m, err
 }
 
+func (d *database) ensurePublication(ctx context.Context, v *visit, slotThere bool, m *made) error {
+	found, err := v.publication.Check(ctx, v.conn)
+	switch {
+	case err != nil:
+		return err
+	case found.Moved:
+		err = v.publication.Follow(ctx, v.conn)
+		m.followed = err == nil
+	case !found.Exists && slotThere:
+		return v.publication.Missing(d.cfg.Ingest.Slot)
+	case !found.Exists:
+		err = v.publication.Create(ctx, v.conn)
+		m.publication = err == nil
+	}
+	if err == nil && (m.publication || m.followed) {
+		found, err = v.publication.Check(ctx, v.conn)
+	}
+	m.unfiltered, v.version = found.Unfiltered, found.Version
+	return err
+}
+
 func (d *database) makeSlot(ctx context.Context, v *visit) error {
 	replication, err := d.dialer.Replication(ctx, v.server.Encoding, nil)
 	if err != nil {
 		return err
 	}
 	defer replication.Close(context.WithoutCancel(ctx))
-	return d.dialer.Replicable(slot.Create(ctx, replication, v.conn, d.cfg.Ingest.Slot, v.server.Major()))
+	return d.dialer.Replicable(slot.Create(ctx, replication, v.conn, d.cfg.Ingest.Slot, v.server))
 }
 
 // persist repeats try until it succeeds, is refused for good, or patience is over.

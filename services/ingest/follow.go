@@ -3,23 +3,19 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/faultwire/faultwire/pkg/lifecycle"
+	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/ingest/internal/failure"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
-	"github.com/faultwire/faultwire/services/ingest/internal/heartbeat"
+	"github.com/faultwire/faultwire/services/ingest/internal/gap"
+	"github.com/faultwire/faultwire/services/ingest/internal/ids"
 	"github.com/faultwire/faultwire/services/ingest/internal/metrics"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 	"github.com/faultwire/faultwire/services/ingest/internal/publisher"
-	"github.com/faultwire/faultwire/services/ingest/internal/replication"
-	"github.com/faultwire/faultwire/services/ingest/internal/slot"
-	"github.com/faultwire/faultwire/services/ingest/internal/watch"
+	"github.com/faultwire/faultwire/services/ingest/internal/storm"
 )
 
 const (
@@ -30,24 +26,37 @@ const (
 	steady = 10 * time.Second
 )
 
-// follower follows the slot, one session after the other.
+// Settings of ingest.mode; the third is auto.
+const (
+	modeStream = "stream"
+	modePoll   = "poll"
+)
+
+// follower follows LiteLLM's table, one session after the other: by its slot or,
+// where that can't be, by polling.
 type follower struct {
 	db        *database
+	store     topology.Store
 	queue     *feed.Queue
+	index     *ids.Index
 	builder   *failure.Builder
 	clock     *postgres.Clock
 	publisher *publisher.Publisher
+	gap       *gap.State
+	storm     *storm.Watch
 	metrics   *metrics.Metrics
 	log       *slog.Logger
 	patience  time.Duration
 
-	began  bool // the slot was reached once: from now on whatever happens is waited out
+	skipped bool // the slot looks at a past in which its publication is missing
+
+	began  bool // the database was followed once: from now on whatever happens is waited out
 	said   time.Time
 	saidOf string
 }
 
-// run returns nil when ctx ended. Until the slot was reached once, a fault of the
-// settings ends it at once and any other after its patience.
+// run returns nil when ctx ended. Until the database was followed once, a fault of
+// the settings ends it at once and any other after its patience.
 func (f *follower) run(ctx context.Context) error {
 	deadline := time.Now().Add(f.patience)
 	pause := retryFirst
@@ -80,6 +89,33 @@ func (f *follower) run(ctx context.Context) error {
 	}
 }
 
+// session follows the table until something ends it, and says what; nil when ctx
+// did.
+func (f *follower) session(ctx context.Context) error {
+	mode := f.db.cfg.Ingest.Mode
+	if mode == modePoll {
+		return f.poll(ctx)
+	}
+	followed, err := f.stream(ctx)
+	if mode == modeStream || followed || !postgres.IsSettings(err) {
+		return err
+	}
+	f.log.Warn("polling every 10 s; streaming would bring failures within a second and needs no queries, and is tried again at the next start", "missing", err)
+	if polling := f.poll(ctx); !postgres.IsSettings(polling) {
+		return polling
+	} else if f.began {
+		return polling
+	} else { // neither works: the remedies of both
+		return errors.Join(err, polling)
+	}
+}
+
+// follows notes that a session has begun.
+func (f *follower) follows(role metrics.Role) {
+	f.began, f.saidOf = true, ""
+	f.metrics.SetRole(role)
+}
+
 // say logs why a session ended: a new reason at once, the same every minute.
 func (f *follower) say(err error) {
 	text := err.Error()
@@ -95,123 +131,4 @@ func (f *follower) say(err error) {
 	default:
 		f.log.Warn("connection to LiteLLM's database lost, trying again", "error", err)
 	}
-}
-
-// session follows the slot until something ends it, and says what; nil when ctx
-// did.
-func (f *follower) session(ctx context.Context) error {
-	v, err := f.db.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer v.close(ctx)
-	m, err := f.db.ensure(ctx, v)
-	if err != nil {
-		return err
-	}
-	waiting := &heartbeat.Waiting{}
-	watcher := watch.New(watch.Config{
-		Slot: f.db.cfg.Ingest.Slot, Publication: v.publication, SegmentSize: v.server.SegmentSize,
-		Clock: f.clock, Waiting: waiting, Meter: f.metrics, Log: f.log,
-	}, v.conn)
-	if err := watcher.Beat(ctx); err != nil { // the clock has to be known
-		return err
-	}
-	f.tellMade(m)
-	s, err := f.start(ctx, v, waiting)
-	if err != nil {
-		return err
-	}
-	group, inner := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.Run(inner) })
-	group.Go(func() error { return watcher.Run(inner) })
-	err = group.Wait()
-	if err != nil {
-		return f.explain(ctx, err)
-	}
-	return nil
-}
-
-// tellMade logs what had to be made. A slot made anew although the log was begun
-// leaves a gap.
-func (f *follower) tellMade(m made) {
-	cfg := f.db.cfg.Ingest
-	if m.publication {
-		f.log.Info("publication made", "publication", cfg.Publication)
-	}
-	if !m.slot {
-		return
-	}
-	f.log.Info("replication slot made", "slot", cfg.Slot)
-	if tail := f.publisher.Tail(); tail.Known {
-		f.metrics.Gap()
-		f.log.Error("the replication slot was missing: failures committed in between are not in the log; `faultwire replay` reads them out of LiteLLM's table",
-			"slot", cfg.Slot, "from", tail.Time.UTC().Format(time.RFC3339), "to", f.clock.Now().Format(time.RFC3339))
-	}
-}
-
-// start opens the replication connection and begins to follow.
-func (f *follower) start(ctx context.Context, v *visit, waiting *heartbeat.Waiting) (*replication.Session, error) {
-	cfg := f.db.cfg.Ingest
-	var s *replication.Session
-	conn, err := f.db.dialer.Replication(ctx, v.server.Encoding, func(n *pgconn.Notice) {
-		if s != nil {
-			s.Notice(n)
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	s, err = replication.Open(ctx, replication.Config{
-		Slot: cfg.Slot, Publication: cfg.Publication, Queue: f.queue, Builder: f.builder, Clock: f.clock, Waiting: waiting, Log: f.log,
-	}, conn, f.publisher.Tail().Position)
-	if err != nil {
-		_ = conn.Close(context.WithoutCancel(ctx))
-		return nil, f.refused(ctx, v, err)
-	}
-	f.began, f.saidOf = true, ""
-	f.metrics.SetRole(metrics.Following)
-	f.log.Info("following LiteLLM's database", "database", f.db.cfg.Postgres.Target(), "postgres", v.server.Version, "slot", cfg.Slot, "publication", cfg.Publication)
-	return s, nil
-}
-
-// refused says why the slot could not be followed: by SQLSTATE and a look at the
-// slot, never by the text.
-func (f *follower) refused(ctx context.Context, v *visit, err error) error {
-	name := f.db.cfg.Ingest.Slot
-	switch postgres.State(err) {
-	case postgres.StateInUse:
-		f.began = true
-		f.metrics.SetRole(metrics.Standby)
-		state, _, look := slot.Read(ctx, v.conn, name)
-		if look != nil {
-			return look
-		}
-		return fmt.Errorf("%w %q (process %d of the database)", errStandby, name, state.ActivePID)
-	case postgres.StateUndefined:
-		return fmt.Errorf("%w: %w", errGone, err)
-	case postgres.StateNotInState:
-		state, found, look := slot.Read(ctx, v.conn, name)
-		if look != nil || !found {
-			return errors.Join(err, look)
-		}
-		if fault := state.Check(name, v.conn.Config().Database); fault != nil {
-			return fault
-		}
-	}
-	return f.db.dialer.Replicable(err)
-}
-
-// explain says what the end of a session means.
-func (f *follower) explain(ctx context.Context, err error) error {
-	if postgres.State(err) != postgres.StateUndefined && !errors.Is(err, replication.ErrSkipped) {
-		return err
-	}
-	// The publication is missing where the slot looks, though it may be there now.
-	v, look := f.db.open(ctx)
-	if look != nil {
-		return errors.Join(err, look)
-	}
-	defer v.close(ctx)
-	return errors.Join(err, v.publication.Missing(f.db.cfg.Ingest.Slot))
 }

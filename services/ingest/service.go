@@ -10,11 +10,14 @@ import (
 	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/ingest/internal/failure"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
+	"github.com/faultwire/faultwire/services/ingest/internal/gap"
+	"github.com/faultwire/faultwire/services/ingest/internal/ids"
 	"github.com/faultwire/faultwire/services/ingest/internal/metrics"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 	"github.com/faultwire/faultwire/services/ingest/internal/publisher"
 	"github.com/faultwire/faultwire/services/ingest/internal/replay"
 	"github.com/faultwire/faultwire/services/ingest/internal/spendlog"
+	"github.com/faultwire/faultwire/services/ingest/internal/storm"
 	"github.com/faultwire/faultwire/services/ingest/internal/totals"
 )
 
@@ -60,15 +63,24 @@ func (s *Service) Run(ctx context.Context) error {
 	if err != nil {
 		return ended(ctx, err)
 	}
-	queue := feed.NewQueue()
-	p := publisher.New(s.deps.Store.JetStream, queue, s.metrics, s.deps.Log)
+	store, log := s.deps.Store, s.deps.Log
+	queue, index, missing := feed.NewQueue(), ids.NewIndex(store, ids.DefaultLimit, log), &gap.State{}
+	p := publisher.New(store.JetStream, queue, index, s.metrics, log)
 	if err := p.Sync(ctx); err != nil {
 		return ended(ctx, err)
 	}
-	f := &follower{db: s.db, queue: queue, builder: builder, clock: s.clock, publisher: p, metrics: s.metrics, log: s.deps.Log, patience: cmp.Or(s.deps.Patience, defaultPatience)}
+	w := storm.New(storm.Config{
+		Usage: func(ctx context.Context) (storm.Usage, error) { return storm.Read(ctx, store.JetStream) },
+		Log:   p, Gap: missing, Meter: s.metrics, Slog: log,
+	})
+	f := &follower{
+		db: s.db, store: store, queue: queue, index: index, builder: builder, clock: s.clock, publisher: p,
+		gap: missing, storm: w, metrics: s.metrics, log: log, patience: cmp.Or(s.deps.Patience, defaultPatience),
+	}
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.Run(inner) })
 	group.Go(func() error { return f.run(inner) })
+	group.Go(func() error { return w.Run(inner) })
 	group.Go(func() error { return s.totals.Run(inner) })
 	group.Go(func() error { return newReplayer(s.db, s.deps, builder).Run(inner) })
 	return ended(ctx, group.Wait())

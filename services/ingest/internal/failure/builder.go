@@ -51,9 +51,39 @@ func NewBuilder(options spendlog.Options, maxPayload int64, log *slog.Logger) *B
 func (b *Builder) Live(layout *spendlog.Layout, row []spendlog.Value, position event.Position, commit Commit) (feed.Entry, error) {
 	return b.build(layout, row, func(f *event.Failure) string {
 		f.Position, f.Committed, f.Estimated = position, commit.Time, commit.Estimated
-		f.History = !f.Started.IsZero() && commit.Time.Sub(f.Started) > historyAge
+		f.History = old(f, commit.Time)
 		return topology.FailureSubject(f.Class)
 	})
+}
+
+// Mark says why a row was read by SQL.
+type Mark int
+
+// Marks.
+const (
+	Polled  Mark = iota // in time: it counts like one from the WAL
+	Missed              // because it is missing in the log: it counts, flagged as of a gap
+	History             // from before our first start: it doesn't count
+)
+
+// String is the mark's word in metrics.
+func (m Mark) String() string { return [...]string{"polled", "gap", "history"}[m] }
+
+// Read makes an entry of the log of a row that was read by SQL when the database's
+// clock showed at.
+func (b *Builder) Read(layout *spendlog.Layout, row []spendlog.Value, at time.Time, mark Mark) (feed.Entry, error) {
+	e, err := b.build(layout, row, func(f *event.Failure) string {
+		f.Committed, f.Estimated = at, true
+		f.Gap = mark == Missed
+		f.History = mark == History || mark == Polled && old(f, at)
+		return topology.FailureSubject(f.Class)
+	})
+	e.Read = true
+	return e, err
+}
+
+func old(f *event.Failure, commit time.Time) bool {
+	return !f.Started.IsZero() && commit.Sub(f.Started) > historyAge
 }
 
 // Replayed makes an entry of a replay: row number n of it, with the end of the

@@ -3,9 +3,11 @@
 package feed
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/pkg/topology"
 )
 
 // Entry is one step of the feed: a message for the log, or only the news that a
@@ -14,6 +16,11 @@ type Entry struct {
 	Subject string // "" = no message
 	Header  event.Header
 	Data    []byte
+	// Beat is the heartbeat that the message is.
+	Beat *event.Heartbeat
+	// Read: the row, or what the heartbeat vouches for, was read by SQL: it has no
+	// position of its own, and takes that of the entry before it.
+	Read bool
 
 	// Of a failure.
 	Started time.Time // startTime: under which hour its id is kept
@@ -22,14 +29,26 @@ type Entry struct {
 	// delays.
 	Estimated bool
 
-	// End is the LSN behind a transaction that this entry completes: once
-	// everything up to here is durable, the server may be told so. 0 = none.
-	End event.LSN
+	// Confirm is what the server may be told to be safe once this entry is durable,
+	// and so everything before it. 0 = nothing.
+	Confirm event.LSN
 	// Skipped is how many failures before this entry were passed over because the log
 	// holds them.
 	Skipped int
 	// Flight is the session the entry was read in.
 	Flight *Flight
+}
+
+// NewHeartbeat makes the message of a heartbeat.
+func NewHeartbeat(h event.Heartbeat) (Entry, error) {
+	data, err := event.Encode(&h)
+	if err != nil {
+		return Entry{}, fmt.Errorf("encode a heartbeat: %w", err)
+	}
+	return Entry{
+		Subject: topology.HeartbeatSubject, Data: data, Beat: &h, Read: h.Position.System == "",
+		Header: event.Header{Position: h.Position, Time: h.Watermark, Gap: h.Gap != nil},
+	}, nil
 }
 
 // IsFailure tells a failure from a heartbeat and from the end of a transaction.

@@ -14,7 +14,7 @@ func TestOrder(t *testing.T) {
 	q := feed.NewQueue()
 	go func() {
 		for i := range n {
-			for !q.Push(feed.Entry{End: event.LSN(i + 1)}) {
+			for !q.Push(feed.Entry{Confirm: event.LSN(i + 1)}) {
 				<-q.Room()
 			}
 		}
@@ -24,8 +24,8 @@ func TestOrder(t *testing.T) {
 		for ; !ok; e, ok = q.Pop() {
 			<-q.Ready()
 		}
-		if e.End != event.LSN(i+1) {
-			t.Fatalf("entry %d came as number %d", e.End, i+1)
+		if e.Confirm != event.LSN(i+1) {
+			t.Fatalf("entry %d came as number %d", e.Confirm, i+1)
 		}
 	}
 	if _, ok := q.Pop(); ok {

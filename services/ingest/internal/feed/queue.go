@@ -1,34 +1,37 @@
 package feed
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 const (
 	maxEntries = 4096
 	maxBytes   = 16 << 20
 )
 
-// Queue hands entries from one goroutine to another, in order. It is bounded by
-// number (4,096) and bytes (16 MiB); one entry always fits.
+// Queue hands entries from any number of goroutines to one, in order. It is bounded
+// by number (4,096) and bytes (16 MiB, and one entry more).
 type Queue struct {
 	mu      sync.Mutex
 	entries []Entry
 	bytes   int
 
-	room  chan struct{} // a token: there may be room again
+	room  chan struct{} // closed and made anew when there is room again; nil while nobody asks
 	ready chan struct{} // a token: there may be an entry
 }
 
 // NewQueue returns an empty queue.
-func NewQueue() *Queue {
-	return &Queue{room: make(chan struct{}, 1), ready: make(chan struct{}, 1)}
-}
+func NewQueue() *Queue { return &Queue{ready: make(chan struct{}, 1)} }
+
+func (q *Queue) full() bool { return len(q.entries) >= maxEntries || q.bytes >= maxBytes }
 
 // Push appends e, or returns false when the queue is full: wait for Room then. An
 // entry with a Flight counts as handed over.
 func (q *Queue) Push(e Entry) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.entries) > 0 && (len(q.entries) >= maxEntries || q.bytes+e.Size() > maxBytes) {
+	if q.full() {
 		return false
 	}
 	if e.Flight != nil {
@@ -36,8 +39,23 @@ func (q *Queue) Push(e Entry) bool {
 	}
 	q.entries = append(q.entries, e)
 	q.bytes += e.Size()
-	signal(q.ready)
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
 	return true
+}
+
+// Put is Push that waits for room; the error is that of ctx.
+func (q *Queue) Put(ctx context.Context, e Entry) error {
+	for !q.Push(e) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-q.Room():
+		}
+	}
+	return nil
 }
 
 // Pop takes the first entry, or returns false when there is none: wait for Ready
@@ -55,19 +73,27 @@ func (q *Queue) Pop() (Entry, bool) {
 	if len(q.entries) == 0 {
 		q.entries = nil
 	}
-	signal(q.room)
+	if q.room != nil && !q.full() {
+		close(q.room)
+		q.room = nil
+	}
 	return e, true
 }
 
-// Room gives a value when Push may succeed again.
-func (q *Queue) Room() <-chan struct{} { return q.room }
+// Room is closed when Push may succeed again.
+func (q *Queue) Room() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.room == nil {
+		q.room = make(chan struct{})
+	}
+	room := q.room
+	if !q.full() {
+		close(q.room)
+		q.room = nil
+	}
+	return room
+}
 
 // Ready gives a value when Pop may succeed.
 func (q *Queue) Ready() <-chan struct{} { return q.ready }
-
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}

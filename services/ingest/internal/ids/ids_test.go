@@ -42,8 +42,8 @@ func known(t *testing.T, x *ids.Index, all []ids.Record) (n int) {
 // TestKnown holds in memory and after a restart, over many messages and hours.
 func TestKnown(t *testing.T) {
 	t.Parallel()
-	js := testkit.Store(t).JetStream
-	x := ids.NewIndex(js, ids.DefaultLimit, testkit.Logger(t))
+	store := testkit.Store(t)
+	x := ids.NewIndex(store, ids.DefaultLimit, testkit.Logger(t))
 	first, second := records(0, 50_000), records(1, 3) // the first takes several messages
 	if n := known(t, x, second); n != 0 {
 		t.Errorf("%d known before", n)
@@ -55,7 +55,7 @@ func TestKnown(t *testing.T) {
 	if n := known(t, x, both); n != len(both) {
 		t.Errorf("%d of %d known", n, len(both))
 	}
-	again := ids.NewIndex(js, ids.DefaultLimit, testkit.Logger(t))
+	again := ids.NewIndex(store, ids.DefaultLimit, testkit.Logger(t))
 	if n := known(t, again, both); n != len(both) {
 		t.Errorf("%d of %d known after a restart", n, len(both))
 	}
@@ -67,8 +67,8 @@ func TestKnown(t *testing.T) {
 // TestThrough: what is not noted whole does not count as noted.
 func TestThrough(t *testing.T) {
 	t.Parallel()
-	js := testkit.Store(t).JetStream
-	x := ids.NewIndex(js, ids.DefaultLimit, testkit.Logger(t))
+	store := testkit.Store(t)
+	x := ids.NewIndex(store, ids.DefaultLimit, testkit.Logger(t))
 	if _, found, err := x.Through(t.Context(), 100); err != nil || found {
 		t.Fatalf("an empty IDS: %v, %v", found, err)
 	}
@@ -79,7 +79,7 @@ func TestThrough(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A crash between the two hours of the second leaves the first message alone.
-	stream, err := js.Stream(t.Context(), topology.IDs)
+	stream, err := store.JetStream.Stream(t.Context(), topology.IDs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,8 +107,8 @@ func TestThrough(t *testing.T) {
 // TestLimit: hours that aren't needed leave memory, and come back from IDS.
 func TestLimit(t *testing.T) {
 	t.Parallel()
-	js := testkit.Store(t).JetStream
-	x := ids.NewIndex(js, 1000, testkit.Logger(t))
+	store := testkit.Store(t)
+	x := ids.NewIndex(store, 1000, testkit.Logger(t))
 	for hour := range 5 {
 		all := records(hour, 400)
 		known(t, x, all[:1]) // loads the hour

@@ -13,6 +13,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,9 +25,10 @@ import (
 )
 
 const (
-	// DefaultLimit is how many ids are kept in memory: about 150 MB at the worst,
-	// a day of one failure every 20 ms.
-	DefaultLimit = 4_000_000
+	// DefaultLimit is how many ids are kept in memory, 8 bytes of each: about 400 MB
+	// at the worst, an hour of 5,000 failures a second. Whoever reads the table again
+	// goes through it hour by hour, so one hour must fit.
+	DefaultLimit = 20_000_000
 
 	recordSize = 8 + len(event.ID{})
 	maxRecords = (512 << 10) / recordSize // of one message
@@ -42,40 +44,51 @@ type Record struct {
 	ID      event.ID
 }
 
-// Index belongs to one goroutine.
+// Index is safe for use from several goroutines; one writes the log.
 type Index struct {
-	js      jetstream.JetStream
-	log     *slog.Logger
-	limit   int
+	js    jetstream.JetStream
+	epoch string
+	log   *slog.Logger
+	limit int
+
+	mu      sync.Mutex
 	hours   map[string]*hour // by subject
 	count   int              // of all ids in hours
 	tick    uint64           // of use
 	through uint64
 }
 
+// short is the first half of an id. Ids are hashes: with n of them in an hour the
+// chance that a new one is taken for another is n in 2^64.
+type short uint64
+
+func shortOf(id []byte) short { return short(binary.BigEndian.Uint64(id)) }
+
 // hour holds the ids of rows that started in one hour. When it grows too large
 // its older half goes.
 type hour struct {
-	fresh, old map[event.ID]struct{}
+	fresh, old map[short]struct{}
 	used       uint64
 }
 
 // NewIndex returns an index with nothing in memory; limit is at least 1.
-func NewIndex(js jetstream.JetStream, limit int, log *slog.Logger) *Index {
-	return &Index{js: js, log: log, limit: limit, hours: map[string]*hour{}}
+func NewIndex(store topology.Store, limit int, log *slog.Logger) *Index {
+	return &Index{js: store.JetStream, epoch: store.Epoch, log: log, limit: limit, hours: map[string]*hour{}}
 }
 
 // Known reports whether the log holds a failure. It reads the hour's ids from
 // IDS if they are not in memory.
 func (x *Index) Known(ctx context.Context, started time.Time, id event.ID) (bool, error) {
-	h, err := x.load(ctx, topology.IDsSubject(started))
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	h, err := x.load(ctx, topology.IDsSubject(x.epoch, started))
 	if err != nil {
 		return false, err
 	}
-	return h.has(id), nil
+	return h.has(shortOf(id[:])), nil
 }
 
-func (h *hour) has(id event.ID) bool {
+func (h *hour) has(id short) bool {
 	if _, ok := h.fresh[id]; ok {
 		return true
 	}
@@ -89,14 +102,14 @@ func (x *Index) load(ctx context.Context, subject string) (*hour, error) {
 		h.used = x.tick
 		return h, nil
 	}
-	h := &hour{fresh: map[event.ID]struct{}{}, used: x.tick}
+	h := &hour{fresh: map[short]struct{}{}, used: x.tick}
 	for entry, err := range bus.Scan(ctx, x.js, bus.Range{Stream: topology.IDs, Filter: subject, Hi: math.MaxUint64}) {
 		if err != nil {
 			x.count -= len(h.fresh) + len(h.old)
 			return nil, fmt.Errorf("read ids of %s: %w", subject, err)
 		}
 		for data := entry.Data; len(data) >= recordSize; data = data[recordSize:] {
-			x.put(h, event.ID(data[8:recordSize]))
+			x.put(h, shortOf(data[8:recordSize]))
 		}
 	}
 	x.hours[subject] = h
@@ -107,10 +120,12 @@ func (x *Index) load(ctx context.Context, subject string) (*hour, error) {
 // Add notes records in memory and in IDS. through is the sequence of the log up
 // to which, with these, all ids are noted; 0 = no further than before.
 func (x *Index) Add(ctx context.Context, records []Record, through uint64) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	through = max(through, x.through)
 	bySubject := map[string][]Record{}
 	for _, r := range records {
-		subject := topology.IDsSubject(r.Started)
+		subject := topology.IDsSubject(x.epoch, r.Started)
 		bySubject[subject] = append(bySubject[subject], r)
 	}
 	subjects := slices.Sorted(maps.Keys(bySubject))
@@ -124,7 +139,7 @@ func (x *Index) Add(ctx context.Context, records []Record, through uint64) error
 		}
 		if h, ok := x.hours[subject]; ok { // else it is read from IDS when it is needed
 			for _, r := range all {
-				x.put(h, r.ID)
+				x.put(h, shortOf(r.ID[:]))
 			}
 			x.evict(h)
 		}
@@ -156,6 +171,8 @@ func (x *Index) write(ctx context.Context, subject string, records []Record, thr
 // false when IDS is empty, or was written to for another log: last is the sequence
 // that ours ends with.
 func (x *Index) Through(ctx context.Context, last uint64) (seq uint64, found bool, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	x.through = 0
 	stream, err := x.js.Stream(ctx, topology.IDs)
 	if err != nil {
@@ -184,11 +201,13 @@ func (x *Index) Through(ctx context.Context, last uint64) (seq uint64, found boo
 
 // Forget drops what is in memory: another process may have written.
 func (x *Index) Forget() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	clear(x.hours)
 	x.count = 0
 }
 
-func (x *Index) put(h *hour, id event.ID) {
+func (x *Index) put(h *hour, id short) {
 	if h.has(id) {
 		return
 	}
@@ -199,7 +218,7 @@ func (x *Index) put(h *hour, id event.ID) {
 			x.log.Warn("more ids in one hour than memory is allowed for, forgetting the oldest", "ids", len(h.old))
 		}
 		x.count -= len(h.old)
-		h.old, h.fresh = h.fresh, map[event.ID]struct{}{}
+		h.old, h.fresh = h.fresh, map[short]struct{}{}
 	}
 }
 

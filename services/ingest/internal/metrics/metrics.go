@@ -9,8 +9,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/faultwire/faultwire/services/ingest/internal/failure"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
 	"github.com/faultwire/faultwire/services/ingest/internal/slot"
+	"github.com/faultwire/faultwire/services/ingest/internal/storm"
 )
 
 // Clock tells the database's time.
@@ -20,8 +22,12 @@ type Clock interface{ Now() time.Time }
 type Metrics struct {
 	clock Clock
 
-	published, duplicates, retries, gaps prometheus.Counter
-	delay, litellmDelay                  prometheus.Histogram
+	published, duplicates, retries, gaps, heldBack prometheus.Counter
+
+	filled                                                      *prometheus.CounterVec
+	holding, logBytes, logMaxBytes, logUnanalysed, logDiscarded prometheus.Gauge
+
+	delay, litellmDelay prometheus.Histogram
 
 	mu        sync.Mutex
 	role      Role
@@ -39,6 +45,7 @@ const (
 	Disconnected Role = iota // no session, and trying
 	Standby                  // another process follows the slot
 	Following
+	Polling
 )
 
 // New registers the metrics; an error says that they are registered already.
@@ -46,12 +53,24 @@ func New(reg prometheus.Registerer, clock Clock) (*Metrics, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
 	m := &Metrics{
 		clock:      clock,
 		published:  counter("faultwire_ingest_published_total", "Failures stored in the log by this process."),
 		duplicates: counter("faultwire_ingest_duplicates_total", "Failures read again that were in the log already."),
 		retries:    counter("faultwire_ingest_publish_retries_total", "Batches published again because the broker refused or did not answer."),
-		gaps:       counter("faultwire_ingest_gaps_total", "Times a slot had to be made anew, so that failures in between are not in the log."),
+		gaps:       counter("faultwire_ingest_gaps_total", "Times that failures were missing in the log and had to be read out of LiteLLM's table."),
+		heldBack:   counter("faultwire_ingest_held_back_total", "Failures held back from the log in a storm, to be read out of LiteLLM's table later."),
+		filled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "faultwire_ingest_read_total", Help: "Failures read out of LiteLLM's table by SQL, by reason: polled, gap or history.",
+		}, []string{"reason"}),
+		holding:       gauge("faultwire_ingest_holding", "1 while failures are held back in a storm."),
+		logBytes:      gauge("faultwire_log_bytes", "Size of the log."),
+		logMaxBytes:   gauge("faultwire_log_max_bytes", "Largest size of the log (nats.max_bytes); its oldest entries go."),
+		logUnanalysed: gauge("faultwire_log_unanalysed_bytes", "Part of the log that no analysis covers yet."),
+		logDiscarded:  gauge("faultwire_log_discarded_entries", "Entries that are gone from the log, because of their age or its size."),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "faultwire_ingest_delay_seconds", Help: "From the commit of a failure in LiteLLM's database until it is safe in the log.",
 			Buckets: []float64{.002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 300, 1800},
@@ -61,12 +80,12 @@ func New(reg prometheus.Registerer, clock Clock) (*Metrics, error) {
 			Buckets: []float64{1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1800, 6000},
 		}),
 		lag:       prometheus.NewDesc("faultwire_ingest_lag_seconds", "Age of the moment before which no failure is missing in the log, on the database's clock.", nil, nil),
-		connected: prometheus.NewDesc("faultwire_ingest_connected", "1 while this process follows the replication slot.", nil, nil),
+		connected: prometheus.NewDesc("faultwire_ingest_connected", "1 while this process follows the replication slot, or polls.", nil, nil),
 		retained:  prometheus.NewDesc("faultwire_slot_retained_bytes", "Write-ahead log that the database keeps for our slot.", nil, nil),
 		safe:      prometheus.NewDesc("faultwire_slot_safe_wal_bytes", "Write-ahead log that can be written before our slot is in danger; absent while max_slot_wal_keep_size is -1.", nil, nil),
 		lost:      prometheus.NewDesc("faultwire_slot_lost", "1 when the database has removed log that our slot needs.", nil, nil),
 	}
-	for _, c := range []prometheus.Collector{m.published, m.duplicates, m.retries, m.gaps, m.delay, m.litellmDelay, state{m}} {
+	for _, c := range []prometheus.Collector{m.published, m.duplicates, m.retries, m.gaps, m.heldBack, m.filled, m.holding, m.logBytes, m.logMaxBytes, m.logUnanalysed, m.logDiscarded, m.delay, m.litellmDelay, state{m}} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the metrics of ingest: %w", err)
 		}
@@ -93,8 +112,32 @@ func (m *Metrics) Duplicates(n int) { m.duplicates.Add(float64(n)) }
 // Retried counts a batch that is published again.
 func (m *Metrics) Retried() { m.retries.Inc() }
 
-// Gap counts a slot that was made anew.
+// Gap counts a gap that was found.
 func (m *Metrics) Gap() { m.gaps.Inc() }
+
+// Holding notes whether failures are held back; that they are is a gap.
+func (m *Metrics) Holding(yes bool) {
+	m.holding.Set(number(yes))
+	if yes {
+		m.gaps.Inc()
+	}
+}
+
+// HeldBack counts failures that were held back.
+func (m *Metrics) HeldBack(n int) { m.heldBack.Add(float64(n)) }
+
+// Filled counts failures that were read by SQL.
+func (m *Metrics) Filled(mark failure.Mark, n int) {
+	m.filled.WithLabelValues(mark.String()).Add(float64(n))
+}
+
+// Log notes how full the log is.
+func (m *Metrics) Log(u storm.Usage) {
+	m.logBytes.Set(float64(u.Bytes))
+	m.logMaxBytes.Set(float64(u.MaxBytes))
+	m.logUnanalysed.Set(float64(u.Unanalysed))
+	m.logDiscarded.Set(float64(u.Discarded))
+}
 
 // Watermark notes the moment up to which all is durable.
 func (m *Metrics) Watermark(t time.Time) {
@@ -129,7 +172,7 @@ func (m *Metrics) Ready() error {
 	switch {
 	case m.role == Standby:
 		return ErrStandby
-	case m.role != Following:
+	case m.role != Following && m.role != Polling:
 		return ErrDisconnected
 	case m.watermark.IsZero():
 		return ErrNothingYet
@@ -165,7 +208,7 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
 	}
-	gauge(s.connected, number(s.role == Following))
+	gauge(s.connected, number(s.role == Following || s.role == Polling))
 	if s.role != Standby && !s.watermark.IsZero() {
 		gauge(s.lag, max(0, s.clock.Now().Sub(s.watermark).Seconds()))
 	}

@@ -14,6 +14,8 @@ type Server struct {
 	WALLevel    string // "logical" can be followed
 	SegmentSize uint64 // wal_segment_size in bytes
 	Encoding    string // see [Encoding]
+	Standby     bool   // in recovery: it can only be read
+	KeepSize    int64  // max_slot_wal_keep_size in bytes, -1 = without bound
 }
 
 // Major is the major version, 15.
@@ -23,8 +25,9 @@ func (s Server) Major() int { return s.Number / 10_000 }
 func Inspect(ctx context.Context, conn *pgx.Conn) (Server, error) {
 	s := Server{Encoding: Encoding(conn.PgConn())}
 	const query = `SELECT current_setting('server_version_num')::int, split_part(current_setting('server_version'), ' ', 1),
-		current_setting('wal_level'), (SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'wal_segment_size')`
-	if err := conn.QueryRow(ctx, query).Scan(&s.Number, &s.Version, &s.WALLevel, &s.SegmentSize); err != nil {
+		current_setting('wal_level'), (SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'wal_segment_size'), pg_is_in_recovery(),
+		(SELECT CASE WHEN setting::bigint < 0 THEN -1 ELSE setting::bigint << 20 END FROM pg_catalog.pg_settings WHERE name = 'max_slot_wal_keep_size')`
+	if err := conn.QueryRow(ctx, query).Scan(&s.Number, &s.Version, &s.WALLevel, &s.SegmentSize, &s.Standby, &s.KeepSize); err != nil {
 		return Server{}, fmt.Errorf("ask the server for its version and wal_level: %w", err)
 	}
 	return s, nil

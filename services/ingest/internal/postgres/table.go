@@ -17,6 +17,8 @@ const SpendLogs = "LiteLLM_SpendLogs"
 type Table struct {
 	Schema  string
 	Columns []string // in order
+	// Rescued makes [Table.Failed] hold for rescued requests too: ingest.include_rescued.
+	Rescued bool
 }
 
 // LatestTable is the table of every release from 1.68 on, as far as SQL is
@@ -59,6 +61,25 @@ func FindTable(ctx context.Context, conn *pgx.Conn, schema string) (Table, error
 	return t, nil
 }
 
+// Readable reports whether the role of a connection may read the table.
+func (t Table) Readable(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	var may bool
+	if err := conn.QueryRow(ctx, "SELECT has_table_privilege($1, 'SELECT') AND has_schema_privilege($2, 'USAGE')", t.Name(), t.Schema).Scan(&may); err != nil {
+		return false, fmt.Errorf("ask for the rights on %s: %w", t.Name(), err)
+	}
+	return may, nil
+}
+
+// NoSelect says that a role may not read the table.
+func (t Table) NoSelect(role string, cause error) *SettingsError {
+	return &SettingsError{
+		Setting: "postgres.user",
+		Problem: fmt.Sprintf("role %q may not read %s", role, t.Name()),
+		Remedy:  fmt.Sprintf("Run as a superuser or as the owner of the table: GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %[2]s;", Quote(t.Schema), Quote(role), t.Name()),
+		Cause:   cause,
+	}
+}
+
 // Name is the quoted, qualified name.
 func (t Table) Name() string { return pgx.Identifier{t.Schema, SpendLogs}.Sanitize() }
 
@@ -68,14 +89,26 @@ func (t Table) Has(column string) bool { return slices.Contains(t.Columns, colum
 // Failed is the SQL condition for "this request failed", the same in
 // publication, replay and counts. The column status exists from LiteLLM 1.68 on
 // (LiteLLM #10661) and is NULL in older rows, whose metadata has a status only
-// if they failed.
+// if they failed. Package spendlog has the same rule for rows that were read.
 func (t Table) Failed() string {
-	const old = `metadata ->> 'status' = 'failure'`
-	if !t.Has("status") {
-		return "(" + old + ")"
+	failed := `metadata ->> 'status' = 'failure'`
+	if t.Has("status") {
+		failed = `status <> 'success' OR (status IS NULL AND ` + failed + `)`
 	}
-	return `(status <> 'success' OR (status IS NULL AND ` + old + `))`
+	if t.Rescued {
+		failed += " OR " + rescued
+	}
+	return "(" + failed + ")"
 }
+
+// rescued is the SQL condition for what LiteLLM leaves in the metadata of a success
+// of which a try failed: an error (1.106: ClientDisconnected), attempted_retries
+// (from 1.83), attempted_fallbacks (from 1.106, LiteLLM #38107). A row filter takes
+// immutable functions only, so there is no cast to a number (0A000); numbers are
+// asked for by type, because in jsonb's order true and {} are greater than 0.
+const rescued = `(metadata #>> '{error_information,error_class}') <> ''` +
+	` OR (jsonb_typeof(metadata -> 'attempted_fallbacks') = 'number' AND (metadata -> 'attempted_fallbacks') > '0'::jsonb)` +
+	` OR (jsonb_typeof(metadata -> 'attempted_retries') = 'number' AND (metadata -> 'attempted_retries') > '0'::jsonb)`
 
 // Quote makes any text an identifier of SQL.
 func Quote(name string) string { return pgx.Identifier{name}.Sanitize() }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,11 +17,18 @@ type Found struct {
 	// Unfiltered: successes are sent too, and dropped by ingest. It works, at a
 	// quarter of the rate (PostgreSQL 15; 14 has no filters).
 	Unfiltered bool
+	// Moved: it has no table, or LiteLLM's under another name: somebody dropped it, or
+	// renamed it and made a new one (LiteLLM #29466). Rows of the new one don't come
+	// until [Publication.Repair] has been run.
+	Moved bool
+	// Version changes with the table, and with whatever is changed of the publication.
+	Version string
 }
 
 // published is a publication as the catalog has it.
 type published struct {
 	allTables, inserts, others, viaRoot bool
+	version                             string // row versions of the catalog
 	tables                              []member
 }
 
@@ -50,10 +58,13 @@ func (p Publication) check(ctx context.Context, conn pgx.Tx) (Found, error) {
 	if err != nil {
 		return Found{}, fmt.Errorf("check publication %q: %w", p.Name, err)
 	}
-	found := Found{Exists: true}
+	found := Found{Exists: true, Version: is.version}
 	switch {
 	case is.allTables:
 		return found, p.wrong("it is FOR ALL TABLES", "Set ingest.publication (FAULTWIRE_INGEST_PUBLICATION) to another name; faultwire makes it")
+	case p.moved(is.tables):
+		found.Moved = true
+		return found, nil
 	case len(is.tables) != 1 || is.tables[0].schema != p.Table.Schema || is.tables[0].name != postgres.SpendLogs:
 		return found, p.wrong("it is not for "+p.Table.Name()+" alone", "Run as its owner: "+p.Repair())
 	case !is.inserts || is.others:
@@ -78,6 +89,16 @@ func (p Publication) check(ctx context.Context, conn pgx.Tx) (Found, error) {
 	return found, nil
 }
 
+// moved tells a table that was LiteLLM's from one that is somebody else's, whose
+// publication isn't ours to change.
+func (p Publication) moved(tables []member) bool {
+	if len(tables) != 1 {
+		return len(tables) == 0
+	}
+	t := tables[0]
+	return t.schema == p.Table.Schema && t.name != postgres.SpendLogs && strings.HasPrefix(t.name, postgres.SpendLogs)
+}
+
 func (p Publication) wrong(problem, remedy string) error {
 	return &postgres.SettingsError{
 		Setting: "ingest.publication",
@@ -89,8 +110,10 @@ func (p Publication) wrong(problem, remedy string) error {
 // read returns pgx.ErrNoRows when there is none.
 func (p Publication) read(ctx context.Context, conn pgx.Tx) (published, error) {
 	var is published
-	const options = `SELECT puballtables, pubinsert, pubupdate OR pubdelete OR pubtruncate, pubviaroot FROM pg_catalog.pg_publication WHERE pubname = $1`
-	if err := conn.QueryRow(ctx, options, p.Name).Scan(&is.allTables, &is.inserts, &is.others, &is.viaRoot); err != nil {
+	const options = `SELECT puballtables, pubinsert, pubupdate OR pubdelete OR pubtruncate, pubviaroot,
+		p.xmin::text || '.' || coalesce((SELECT string_agg(prrelid::text || '.' || r.xmin::text, '.' ORDER BY prrelid) FROM pg_catalog.pg_publication_rel r WHERE prpubid = p.oid), '')
+		FROM pg_catalog.pg_publication p WHERE pubname = $1`
+	if err := conn.QueryRow(ctx, options, p.Name).Scan(&is.allTables, &is.inserts, &is.others, &is.viaRoot, &is.version); err != nil {
 		return published{}, err
 	}
 	members := `SELECT n.nspname, c.relname, pg_catalog.pg_get_expr(r.prqual, r.prrelid), r.prattrs IS NOT NULL`

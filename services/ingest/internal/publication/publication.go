@@ -4,6 +4,7 @@ package publication
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -71,6 +72,31 @@ func (p Publication) Create(ctx context.Context, conn *pgx.Conn) error {
 	}
 	return nil
 }
+
+// Follow makes a publication whose table has moved follow LiteLLM's again, by
+// [Publication.Repair]. What was written to the table before stays unread.
+func (p Publication) Follow(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, p.Repair())
+	if postgres.State(err) == postgres.StateNoPrivilege {
+		return &postgres.SettingsError{
+			Setting: "ingest.publication",
+			Problem: fmt.Sprintf("publication %q follows a table that is not %s any more, and role %q may not change it", p.Name, p.Table.Name(), conn.Config().User),
+			Remedy:  "Run as its owner: " + p.Repair(),
+			Cause:   err,
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("make publication %q follow %s: %w", p.Name, p.Table.Name(), err)
+	}
+	return nil
+}
+
+// ErrChanged: somebody changed the publication or its table while it was followed.
+var ErrChanged = errors.New("the publication was changed")
+
+// ErrMoved: LiteLLM's table was renamed or dropped, and the publication doesn't
+// follow the one that has its name now.
+var ErrMoved = errors.New("LiteLLM's table was renamed or made anew")
 
 // Missing says that the publication is gone although a slot was made with it.
 // Making it again does not help: the slot looks at the past, where it is missing

@@ -81,7 +81,6 @@ func TestCheck(t *testing.T) {
 		{"columns", `CREATE PUBLICATION faultwire FOR TABLE ` + table + ` (request_id) ` + rightSet, "SET TABLE", false},
 		{"all tables", `CREATE PUBLICATION faultwire FOR ALL TABLES ` + rightSet, "ingest.publication", false},
 		{"a schema", `CREATE PUBLICATION faultwire FOR TABLES IN SCHEMA public ` + rightSet, "SET TABLE", false},
-		{"empty", `CREATE PUBLICATION faultwire ` + rightSet, "SET TABLE", false},
 		{"another table", `CREATE PUBLICATION faultwire FOR TABLE public."LiteLLM_ErrorLogs" ` + rightSet, "SET TABLE", false},
 		{"two tables", `CREATE PUBLICATION faultwire FOR TABLE ` + table + `, public."LiteLLM_ErrorLogs" ` + rightSet, "SET TABLE", false},
 	}
@@ -106,6 +105,38 @@ func TestCheck(t *testing.T) {
 				if _, err := p.Check(t.Context(), conn); err != nil && !strings.Contains(err.Error(), "SET (publish") && !strings.Contains(err.Error(), "SET TABLE") {
 					t.Errorf("after %s: %v", fix, err)
 				}
+			}
+		})
+	}
+}
+
+// TestMoved: a table that was renamed, or dropped, is followed again.
+func TestMoved(t *testing.T) {
+	t.Parallel()
+	const table = `public."LiteLLM_SpendLogs"`
+	for name, move := range map[string]string{
+		"renamed": "ALTER TABLE " + table + ` RENAME TO "LiteLLM_SpendLogs_old"; CREATE TABLE ` + table + ` (LIKE public."LiteLLM_SpendLogs_old" INCLUDING ALL)`,
+		"dropped": "CREATE TABLE again (LIKE " + table + " INCLUDING ALL); DROP TABLE " + table + `; ALTER TABLE again RENAME TO "LiteLLM_SpendLogs"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, conn := open(t, testkit.Postgres(t))
+			if err := p.Create(t.Context(), conn); err != nil {
+				t.Fatal(err)
+			}
+			before, err := p.Check(t.Context(), conn)
+			if err != nil || before.Moved {
+				t.Fatalf("before: %+v, %v", before, err)
+			}
+			exec(t, conn, move)
+			if found, err := p.Check(t.Context(), conn); err != nil || !found.Moved {
+				t.Fatalf("moved: %+v, %v", found, err)
+			}
+			if err := p.Follow(t.Context(), conn); err != nil {
+				t.Fatal(err)
+			}
+			if found, err := p.Check(t.Context(), conn); err != nil || found.Moved || found.Version == before.Version {
+				t.Errorf("followed again: %+v, %v", found, err)
 			}
 		})
 	}

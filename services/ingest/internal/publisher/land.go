@@ -67,7 +67,12 @@ func (p *Publisher) land(ctx context.Context, b *pending) bool {
 // publish stores entries at the end of the log as we know it.
 func (p *Publisher) publish(ctx context.Context, entries []*feed.Entry) (batch.Result, error) {
 	messages := make([]*nats.Msg, len(entries))
+	at := p.position
 	for i, e := range entries {
+		if e.Read {
+			e.Header.Position = at
+		}
+		at = e.Header.Position
 		messages[i] = Message(e)
 	}
 	result, err := batch.Publish(ctx, p.js, batch.After(p.last), messages)
@@ -120,7 +125,13 @@ func (p *Publisher) advance(fresh []*feed.Entry, result batch.Result) {
 	p.last = result.Last
 	h := fresh[len(fresh)-1].Header
 	p.position = h.Position
-	p.setTail(Tail{Known: true, Position: h.Position, Time: h.Time})
+	tail := Tail{Known: true, Position: h.Position, Time: h.Time, Vouched: p.Tail().Vouched}
+	for _, e := range fresh {
+		if e.Beat != nil {
+			tail.Vouched = e.Beat
+		}
+	}
+	p.setTail(tail)
 }
 
 // count tells the meter what became of a batch. What a try without an answer
@@ -159,7 +170,7 @@ func (p *Publisher) fresh(ctx context.Context, b *pending) ([]*feed.Entry, error
 	for i := range b.entries {
 		e := &b.entries[i]
 		switch {
-		case !e.IsMessage():
+		case !e.IsMessage(), e.Flight != nil && e.Flight.Abandoned():
 			continue
 		case !e.IsFailure():
 			if !p.late(e) {
@@ -189,7 +200,7 @@ func (p *Publisher) fresh(ctx context.Context, b *pending) ([]*feed.Entry, error
 // server's history is the one we read.
 func (p *Publisher) covered(e *feed.Entry) bool {
 	at := e.Header.Position
-	return at.SameHistory(p.position) && at.Compare(p.position) <= 0 && (e.Flight == nil || !e.Flight.Rewound)
+	return !e.Read && at.SameHistory(p.position) && at.Compare(p.position) <= 0 && (e.Flight == nil || !e.Flight.Rewound)
 }
 
 // late reports whether a heartbeat is of an earlier session, behind the end of the

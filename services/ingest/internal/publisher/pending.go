@@ -3,6 +3,7 @@ package publisher
 import (
 	"github.com/nats-io/nats.go"
 
+	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/ingest/internal/batch"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
@@ -33,21 +34,19 @@ func (b *pending) whole() bool {
 		return false
 	}
 	last := &b.entries[len(b.entries)-1]
-	return last.End > 0 || !last.IsFailure()
+	return !last.IsFailure()
 }
 
 // landed tells each session how far its entries have got.
 func (b *pending) landed() {
 	for from := 0; from < len(b.entries); {
 		flight, to := b.entries[from].Flight, from
-		end := b.entries[from].End
+		confirm := event.LSN(0)
 		for ; to < len(b.entries) && b.entries[to].Flight == flight; to++ {
-			if b.entries[to].End > 0 {
-				end = b.entries[to].End
-			}
+			confirm = max(confirm, b.entries[to].Confirm)
 		}
 		if flight != nil {
-			flight.Land(to-from, end)
+			flight.Land(to-from, confirm)
 		}
 		from = to
 	}

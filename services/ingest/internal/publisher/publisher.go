@@ -12,6 +12,7 @@ import (
 
 	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/lifecycle"
+	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
 	"github.com/faultwire/faultwire/services/ingest/internal/ids"
 )
@@ -51,8 +52,9 @@ type Publisher struct {
 	position event.Position
 	warned   time.Time // when trouble was logged last
 
-	mu   sync.Mutex
-	tail Tail // for others to see
+	mu       sync.Mutex // of what others see
+	tail     Tail
+	troubled time.Time // since when nothing could be written; zero = it can
 }
 
 // Tail is the end of the log.
@@ -60,11 +62,32 @@ type Tail struct {
 	Known    bool // false: the log is empty
 	Position event.Position
 	Time     time.Time // commit time or watermark
+	// Vouched is the last heartbeat; nil = there is none.
+	Vouched *event.Heartbeat
 }
 
-// New returns a publisher that has not looked at the log yet.
-func New(js jetstream.JetStream, queue *feed.Queue, meter Meter, log *slog.Logger) *Publisher {
-	return &Publisher{js: js, queue: queue, index: ids.NewIndex(js, ids.DefaultLimit, log), meter: meter, log: log}
+// New returns a publisher that has not looked at the log yet. index is what it
+// notes ids in.
+func New(js jetstream.JetStream, queue *feed.Queue, index *ids.Index, meter Meter, log *slog.Logger) *Publisher {
+	return &Publisher{js: js, queue: queue, index: index, meter: meter, log: log}
+}
+
+// Troubled is since when nothing could be written; zero when that went well last.
+func (p *Publisher) Troubled() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.troubled
+}
+
+func (p *Publisher) setTroubled(yes bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case !yes:
+		p.troubled = time.Time{}
+	case p.troubled.IsZero():
+		p.troubled = time.Now()
+	}
 }
 
 // Tail is the end of the log as it was when we last wrote or read it.
@@ -72,6 +95,23 @@ func (p *Publisher) Tail() Tail {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.tail
+}
+
+// Vouched is the last heartbeat of the log as we know it; nil = there is none.
+func (p *Publisher) Vouched() *event.Heartbeat { return p.Tail().Vouched }
+
+// ReadTail reads the end of the log, where another process may have written; without
+// an answer it is as we know it.
+func (p *Publisher) ReadTail(ctx context.Context) Tail {
+	stream, err := p.js.Stream(ctx, topology.Failures)
+	if err != nil {
+		return p.Tail()
+	}
+	tail, err := readTail(ctx, p.js, stream, stream.CachedInfo().State)
+	if err != nil {
+		return p.Tail()
+	}
+	return tail
 }
 
 func (p *Publisher) setTail(t Tail) {
@@ -132,11 +172,12 @@ func (p *Publisher) retry(ctx context.Context, what string, try func() error) er
 	pause := retryFirst
 	for {
 		err := try()
-		if err == nil {
-			return nil
-		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		p.setTroubled(err != nil)
+		if err == nil {
+			return nil
 		}
 		if time.Since(p.warned) > logEvery {
 			p.warned = time.Now()

@@ -16,6 +16,7 @@ import (
 	"github.com/faultwire/faultwire/pkg/testkit"
 	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
+	"github.com/faultwire/faultwire/services/ingest/internal/ids"
 	"github.com/faultwire/faultwire/services/ingest/internal/publisher"
 )
 
@@ -43,7 +44,7 @@ func (m *meter) counts() (published, duplicates int) {
 func start(t *testing.T, js jetstream.JetStream) (q *feed.Queue, m *meter, p *publisher.Publisher, stop func()) {
 	t.Helper()
 	q, m = feed.NewQueue(), &meter{}
-	p = publisher.New(js, q, m, testkit.Logger(t))
+	p = publisher.New(js, q, ids.NewIndex(topology.Store{JetStream: js, Epoch: "e1"}, ids.DefaultLimit, testkit.Logger(t)), m, testkit.Logger(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	if err := p.Sync(ctx); err != nil {
 		t.Fatal(err)
@@ -97,7 +98,7 @@ func push(t *testing.T, q *feed.Queue, flight *feed.Flight, lsn event.LSN, first
 		put(failure(t, lsn, row))
 	}
 	if whole {
-		put(feed.Entry{End: lsn + 1})
+		put(feed.Entry{Confirm: lsn + 1})
 	}
 }
 
@@ -290,7 +291,7 @@ func TestTwiceInOneBatch(t *testing.T) {
 		e.Header.Position.Commit, e.Flight = lsn, flight
 		q.Push(e)
 	}
-	q.Push(feed.Entry{End: 3, Flight: flight})
+	q.Push(feed.Entry{Confirm: 3, Flight: flight})
 	landed(t, flight)
 	if published, duplicates := m.counts(); published != 1 || duplicates != 1 {
 		t.Errorf("%d published, %d duplicates", published, duplicates)
@@ -402,7 +403,7 @@ func TestKills(t *testing.T) {
 						return
 					}
 				}
-				if !offer(ctx, q, feed.Entry{End: lsn + 1, Flight: flight}) {
+				if !offer(ctx, q, feed.Entry{Confirm: lsn + 1, Flight: flight}) {
 					return
 				}
 			}

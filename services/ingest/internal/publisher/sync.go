@@ -44,27 +44,46 @@ func readTail(ctx context.Context, js jetstream.JetStream, stream jetstream.Stre
 	if state.Msgs == 0 {
 		return Tail{}, nil
 	}
-	m, err := stream.GetMsg(ctx, state.LastSeq)
-	if err == nil {
-		return tailOf(bus.Entry{Header: m.Header})
-	}
-	if !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return Tail{}, fmt.Errorf("read the end of stream %s: %w", topology.Failures, err)
-	}
-	// Somebody deleted the last entry. An earlier end skips less, and ids do the rest.
-	last, found, err := bus.Last(ctx, js, topology.Failures, topology.AllFailures)
-	if err != nil || !found {
+	last, err := readLast(ctx, js, stream, state.LastSeq)
+	if err != nil {
 		return Tail{}, err
 	}
-	return tailOf(last)
-}
-
-func tailOf(e bus.Entry) (Tail, error) {
-	h, err := topology.ReadHeader(e.Header)
+	h, err := topology.ReadHeader(last.Header)
 	if err != nil {
 		return Tail{}, fmt.Errorf("read the end of stream %s: %w", topology.Failures, err)
 	}
-	return Tail{Known: true, Position: h.Position, Time: h.Time}, nil
+	tail := Tail{Known: true, Position: h.Position, Time: h.Time}
+	tail.Vouched, err = readVouched(ctx, js)
+	return tail, err
+}
+
+func readLast(ctx context.Context, js jetstream.JetStream, stream jetstream.Stream, seq uint64) (bus.Entry, error) {
+	m, err := stream.GetMsg(ctx, seq)
+	if err == nil {
+		return bus.Entry{Header: m.Header}, nil
+	}
+	if !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return bus.Entry{}, fmt.Errorf("read the end of stream %s: %w", topology.Failures, err)
+	}
+	// Somebody deleted the last entry. An earlier end skips less, and ids do the rest.
+	last, found, err := bus.Last(ctx, js, topology.Failures, topology.AllFailures)
+	if err == nil && !found {
+		err = fmt.Errorf("read the end of stream %s: %w", topology.Failures, jetstream.ErrMsgNotFound)
+	}
+	return last, err
+}
+
+// readVouched returns the last heartbeat, nil when there is none.
+func readVouched(ctx context.Context, js jetstream.JetStream) (*event.Heartbeat, error) {
+	last, found, err := bus.Last(ctx, js, topology.Failures, topology.HeartbeatSubject)
+	if err != nil || !found {
+		return nil, err
+	}
+	h, err := event.Decode[event.Heartbeat](last.Data)
+	if err != nil {
+		return nil, fmt.Errorf("read the last heartbeat of stream %s: %w", topology.Failures, err)
+	}
+	return &h, nil
 }
 
 // reindex notes the ids of the log's last entries.
@@ -74,7 +93,7 @@ func (p *Publisher) reindex(ctx context.Context, state jetstream.StreamState) er
 		return err
 	}
 	if !found && state.LastSeq > batch.MaxMessages {
-		// Aged away, since nothing failed for two days: only the last batch can be
+		// Aged away, since nothing failed for two weeks: only the last batch can be
 		// without its ids.
 		through = state.LastSeq - batch.MaxMessages
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/services/ingest/internal/rows"
 )
 
 const (
@@ -38,8 +39,8 @@ func (q *query) suggest(ctx context.Context, conn *pgx.Conn, funnel []event.Funn
 // looks for.
 func (q *query) names(ctx context.Context, conn *pgx.Conn, i int) (names []event.Count, err error) {
 	sql, args := q.namesSQL(i)
-	err = readOnly(ctx, conn.PgConn(), countTimeout, func() error {
-		result := conn.PgConn().ExecParams(ctx, sql, bytesOf(args), nil, nil, nil).Read()
+	err = rows.ReadOnly(ctx, conn.PgConn(), countTimeout, func() error {
+		result := conn.PgConn().ExecParams(ctx, sql, rows.Args(args...), nil, nil, nil).Read()
 		if result.Err != nil {
 			return result.Err
 		}

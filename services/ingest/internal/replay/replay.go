@@ -110,7 +110,7 @@ func (r *Replayer) fill(ctx context.Context, end *event.ReplayEnd) error {
 		if err != nil {
 			return err
 		}
-		e, err := r.Builder.Replayed(row.layout, row.values, subject, end.N+1)
+		e, err := r.Builder.Replayed(row.Layout, row.Values, subject, end.N+1)
 		if err != nil {
 			return &queryError{err}
 		}

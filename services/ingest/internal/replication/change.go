@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/faultwire/faultwire/pkg/event"
-	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/ingest/internal/failure"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
 	"github.com/faultwire/faultwire/services/ingest/internal/pgoutput"
@@ -72,6 +71,10 @@ func (s *Session) insert(ctx context.Context, m pgoutput.Insert) error {
 		return nil
 	}
 	s.tx.rows++
+	if s.Gap.Holding() {
+		s.Gap.Held()
+		return nil
+	}
 	at := s.position()
 	at.Commit, at.Row = s.tx.commit, s.tx.rows
 	if s.covered(at) {
@@ -98,35 +101,48 @@ func (s *Session) commit(ctx context.Context, m pgoutput.Commit) error {
 	}
 	rows := s.tx.rows
 	s.tx = nil
-	s.received = max(s.received, m.End)
-	if rows > 0 || !s.flight.Idle() {
-		if err := s.hand(ctx, feed.Entry{End: m.End}); err != nil {
+	if rows > 0 {
+		if err := s.hand(ctx, feed.Entry{}); err != nil {
 			return err
 		}
 	}
+	return s.receivedTo(ctx, m.End)
+}
+
+// receivedTo notes that all before end has been handed over.
+func (s *Session) receivedTo(ctx context.Context, end event.LSN) error {
+	if s.tx != nil {
+		return nil
+	}
+	s.received = max(s.received, end)
+	s.Progress.Set(s.received)
 	return s.beat(ctx)
 }
 
 // beat hands over the newest heartbeat that is reached, between two transactions.
+// Once it is durable the server may be told so: the log itself shows how far the
+// slot may have got, and a slot that is further was followed into another log, or
+// made anew.
 func (s *Session) beat(ctx context.Context) error {
-	if s.tx != nil {
-		return nil
-	}
 	b, ok := s.Waiting.Take(s.received)
-	if !ok {
+	switch {
+	case ok:
+		s.Vouched = b.Watermark()
+	case s.Vouched.IsZero() || s.received <= s.flight.Confirmed() || time.Since(s.beaten) < beatEvery:
 		return nil
+	default: // far behind the database: its log shall not pile up until we are there
 	}
+	s.beaten = time.Now()
 	// received is as good as the LSN that was read, and keeps positions in order.
-	h := event.Heartbeat{V: event.Version, Watermark: b.Watermark(), Position: s.position()}
+	h := event.Heartbeat{V: event.Version, Watermark: s.Vouched, Position: s.position(), Source: s.Source}
 	h.Position.Commit = s.received
-	data, err := event.Encode(&h)
+	s.Gap.Mark(&h)
+	e, err := feed.NewHeartbeat(h)
 	if err != nil {
-		return fmt.Errorf("encode a heartbeat: %w", err)
+		return err
 	}
-	return s.hand(ctx, feed.Entry{
-		Subject: topology.HeartbeatSubject, Data: data,
-		Header: event.Header{Position: h.Position, Time: h.Watermark},
-	})
+	e.Confirm = s.received
+	return s.hand(ctx, e)
 }
 
 // hand puts an entry into the queue. While the queue is full the server goes on
@@ -134,6 +150,12 @@ func (s *Session) beat(ctx context.Context) error {
 func (s *Session) hand(ctx context.Context, e feed.Entry) error {
 	e.Flight, e.Skipped = s.flight, s.skipped
 	for !s.Queue.Push(e) {
+		if s.Gap.Holding() { // it will be read out of the table
+			if e.IsFailure() {
+				s.Gap.Held()
+			}
+			return nil
+		}
 		if err := s.keepUp(ctx); err != nil {
 			return err
 		}

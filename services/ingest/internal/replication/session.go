@@ -16,6 +16,7 @@ import (
 	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/services/ingest/internal/failure"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
+	"github.com/faultwire/faultwire/services/ingest/internal/gap"
 	"github.com/faultwire/faultwire/services/ingest/internal/heartbeat"
 	"github.com/faultwire/faultwire/services/ingest/internal/pgoutput"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
@@ -40,7 +41,15 @@ type Config struct {
 	Builder     *failure.Builder
 	Clock       *postgres.Clock // the database's, read before the session starts
 	Waiting     *heartbeat.Waiting
-	Log         *slog.Logger
+	// Source is that of heartbeats.
+	Source string
+	// Vouched is the watermark of the log's last heartbeat, zero if it has none.
+	Vouched time.Time
+	// Gap is what heartbeats name; while it holds, failures are passed over.
+	Gap *gap.State
+	// Progress is told how far all was handed over.
+	Progress *feed.Progress
+	Log      *slog.Logger
 }
 
 // Session follows the slot on one connection.
@@ -58,6 +67,7 @@ type Session struct {
 	skipped int                         // failures since the last entry, for they are in the log
 	// received: every transaction that ends at or before it has come.
 	received event.LSN
+	beaten   time.Time // when the last heartbeat was handed over
 	confirm  event.LSN // what the server was told
 	heard    time.Time
 	status   time.Time // when the next one is due
@@ -99,6 +109,9 @@ func Open(ctx context.Context, c Config, conn *pgconn.PgConn, tail event.Positio
 
 // publicationNames is a string constant that holds a list of identifiers.
 func publicationNames(name string) string { return postgres.Literal(postgres.Quote(name)) }
+
+// System is the database's system identifier.
+func (s *Session) System() string { return s.system.SystemID }
 
 // Notice takes a notice of the connection.
 func (s *Session) Notice(n *pgconn.Notice) {

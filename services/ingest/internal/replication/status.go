@@ -18,6 +18,9 @@ const (
 	// times a second until all its log is confirmed.
 	pingTooSoon   = postgres.SenderTimeout / 4
 	pingsStopping = 3
+
+	// beatEvery is how often a position is vouched for while no heartbeat is reached.
+	beatEvery = 5 * time.Second
 )
 
 // keepUp sends the status that is due.
@@ -29,14 +32,16 @@ func (s *Session) keepUp(ctx context.Context) error {
 	if now.Sub(s.heard) > silence {
 		return ErrSilent
 	}
-	return s.tell(ctx, s.Waiting.Any() || now.Sub(s.heard) > askAfter)
+	return s.tell(ctx, s.Waiting.Any() || s.Progress.Wanted() || now.Sub(s.heard) > askAfter)
 }
 
-// confirmable is the end of what is safe for good. With nothing on its way that is
-// all we received; the server sends nothing for transactions without rows of ours,
-// so only that lets it drop their log.
+// confirmable is the end of what the server may forget: what a durable heartbeat
+// vouches for. The server sends nothing for transactions without rows of ours, and
+// heartbeats let it drop their log too. While failures are held back it is all we
+// received: the table has them, and the next start sees from the slot's position
+// that the log hasn't.
 func (s *Session) confirmable() event.LSN {
-	if s.tx == nil && s.flight.Idle() {
+	if s.Gap.Holding() {
 		return s.received
 	}
 	return s.flight.Confirmed()
@@ -71,10 +76,7 @@ func (s *Session) keepalive(ctx context.Context, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", pgoutput.ErrMalformed, err)
 	}
-	if s.tx == nil {
-		s.received = max(s.received, event.LSN(k.ServerWALEnd))
-	}
-	if err := s.beat(ctx); err != nil {
+	if err := s.receivedTo(ctx, event.LSN(k.ServerWALEnd)); err != nil {
 		return err
 	}
 	if !k.ReplyRequested {

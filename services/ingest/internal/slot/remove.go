@@ -24,9 +24,13 @@ const (
 type FollowedError struct {
 	Name     string
 	Follower Follower
+	Again    bool // it was removed, and made again by its follower
 }
 
 func (e *FollowedError) Error() string {
+	if e.Again {
+		return fmt.Sprintf("slot %q is there again, made by %s. Stop that program, then repeat this", e.Name, e.Follower)
+	}
 	return fmt.Sprintf("slot %q is followed by %s. Stop that program first, or end its connection with --force", e.Name, e.Follower)
 }
 

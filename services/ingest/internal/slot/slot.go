@@ -12,20 +12,23 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 )
 
+// Plugin is that of our slot.
+const Plugin = "pgoutput"
+
 const (
-	plugin        = "pgoutput"
 	failoverMajor = 17 // first release whose slots can be kept in step on a standby
 )
 
 // CreateSQL makes the slot by SQL, for people.
 func CreateSQL(name string, major int) string {
 	if major >= failoverMajor {
-		return fmt.Sprintf("SELECT pg_create_logical_replication_slot(%s, '%s', false, false, true);", postgres.Literal(name), plugin)
+		return fmt.Sprintf("SELECT pg_create_logical_replication_slot(%s, '%s', false, false, true);", postgres.Literal(name), Plugin)
 	}
-	return fmt.Sprintf("SELECT pg_create_logical_replication_slot(%s, '%s');", postgres.Literal(name), plugin)
+	return fmt.Sprintf("SELECT pg_create_logical_replication_slot(%s, '%s');", postgres.Literal(name), Plugin)
 }
 
 // DropSQL removes the slot.
@@ -42,8 +45,14 @@ type State struct {
 	Status    string // wal_status: reserved, extended, unreserved, lost
 	// Half marks a slot that is being made, or whose making was cut off.
 	Half bool
-	// Retained is how many bytes of WAL the server keeps for it.
-	Retained int64
+	// Confirmed is the position the server was told to be safe (confirmed_flush_lsn):
+	// a follower gets what comes after it.
+	Confirmed event.LSN
+	// Retained is how many bytes of WAL the server keeps for it, Held how many of
+	// them because it wasn't told that they are safe.
+	Retained, Held int64
+	// Failover: a standby keeps the slot in step (PostgreSQL 17 and later).
+	Failover bool
 	// Safe is how many bytes may be written before it is in danger; nil while
 	// max_slot_wal_keep_size is -1, when it is the disk that is in danger.
 	Safe *int64
@@ -55,14 +64,20 @@ func (s State) Lost() bool { return s.Status == "lost" }
 // Read returns found = false when there is none.
 func Read(ctx context.Context, conn *pgx.Conn, name string) (s State, found bool, err error) {
 	const query = `SELECT coalesce(plugin, ''), coalesce(database, ''), coalesce(active_pid, 0), two_phase, coalesce(wal_status, ''),
-		slot_type = 'logical' AND confirmed_flush_lsn IS NULL, safe_wal_size,
-		coalesce((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - restart_lsn)::bigint, 0)
-		FROM pg_catalog.pg_replication_slots WHERE slot_name = $1`
-	err = conn.QueryRow(ctx, query, name).Scan(&s.Plugin, &s.Database, &s.ActivePID, &s.TwoPhase, &s.Status, &s.Half, &s.Safe, &s.Retained)
+		slot_type = 'logical' AND confirmed_flush_lsn IS NULL, safe_wal_size, coalesce(confirmed_flush_lsn, '0/0')::text,
+		coalesce((now_lsn - restart_lsn)::bigint, 0), coalesce((now_lsn - confirmed_flush_lsn)::bigint, 0),
+		coalesce((to_jsonb(s) ->> 'failover')::boolean, false)
+		FROM pg_catalog.pg_replication_slots s, (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) AS now (now_lsn)
+		WHERE slot_name = $1`
+	var confirmed string
+	err = conn.QueryRow(ctx, query, name).Scan(&s.Plugin, &s.Database, &s.ActivePID, &s.TwoPhase, &s.Status, &s.Half, &s.Safe, &confirmed, &s.Retained, &s.Held, &s.Failover)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return State{}, false, nil
 	}
 	if err != nil {
+		return State{}, false, fmt.Errorf("look at slot %q: %w", name, err)
+	}
+	if s.Confirmed, err = event.ParseLSN(confirmed); err != nil {
 		return State{}, false, fmt.Errorf("look at slot %q: %w", name, err)
 	}
 	return s, true, nil
@@ -76,11 +91,11 @@ func (s State) Check(name, database string) error {
 	}
 	const other = "Set ingest.slot (FAULTWIRE_INGEST_SLOT) to another name; faultwire makes it"
 	switch {
-	case s.Plugin != plugin:
+	case s.Plugin != Plugin:
 		if s.Plugin == "" {
 			return wrong("is for physical replication", other)
 		}
-		return wrong("has the plugin "+s.Plugin+", not "+plugin, other)
+		return wrong("has the plugin "+s.Plugin+", not "+Plugin, other)
 	case s.Database != database:
 		return wrong(fmt.Sprintf("belongs to database %q, not to %q (another faultwire?)", s.Database, database), other)
 	case s.TwoPhase:
@@ -89,6 +104,16 @@ func (s State) Check(name, database string) error {
 		return wrong("is lost: the server removed WAL that faultwire had not read yet (max_slot_wal_keep_size)",
 			"Drop it, then start faultwire again, which makes a new one: "+DropSQL(name)+
 				" Failures committed in between are not in the log; `faultwire replay` reads them out of LiteLLM's table")
+	}
+	return nil
+}
+
+// Drop removes the slot. One that is followed is an error of the state
+// [postgres.StateInUse]; one that isn't there is none.
+func Drop(ctx context.Context, conn *pgx.Conn, name string) error {
+	_, err := conn.Exec(ctx, "SELECT pg_drop_replication_slot($1)", name)
+	if err != nil && postgres.State(err) != postgres.StateUndefined {
+		return fmt.Errorf("drop slot %q: %w", name, err)
 	}
 	return nil
 }
@@ -113,16 +138,17 @@ func (e *BlockedError) Unwrap() error { return e.Cause }
 
 // Create makes the slot on a replication connection, which has a lock_timeout;
 // sql is for finding out who is in the way ([BlockedError]). A slot of that name
-// is [ErrExists].
-func Create(ctx context.Context, replication *pgconn.PgConn, sql *pgx.Conn, name string, major int) error {
-	options := "NOEXPORT_SNAPSHOT"
+// is [ErrExists]. From PostgreSQL 17 on a standby can keep it in step, unless it is
+// made on a standby itself.
+func Create(ctx context.Context, replication *pgconn.PgConn, sql *pgx.Conn, name string, server postgres.Server) error {
+	options, major := "NOEXPORT_SNAPSHOT", server.Major()
 	switch {
-	case major >= failoverMajor:
+	case major >= failoverMajor && !server.Standby:
 		options = "(FAILOVER, SNAPSHOT 'nothing')"
 	case major >= 15:
 		options = "(SNAPSHOT 'nothing')"
 	}
-	_, err := pglogrepl.CreateReplicationSlot(ctx, replication, postgres.Quote(name), plugin, pglogrepl.CreateReplicationSlotOptions{SnapshotAction: options})
+	_, err := pglogrepl.CreateReplicationSlot(ctx, replication, postgres.Quote(name), Plugin, pglogrepl.CreateReplicationSlotOptions{SnapshotAction: options})
 	switch postgres.State(err) {
 	case "":
 	case postgres.StateDuplicate:

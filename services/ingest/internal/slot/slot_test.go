@@ -19,7 +19,7 @@ type fixture struct {
 	db          *testkit.Database
 	sql         *pgx.Conn
 	replication *pgconn.PgConn
-	major       int
+	server      postgres.Server
 }
 
 func open(t *testing.T) fixture {
@@ -39,7 +39,7 @@ func open(t *testing.T) fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fixture{db, sql, replication, server.Major()}
+	return fixture{db, sql, replication, server}
 }
 
 func TestCreateAndRead(t *testing.T) {
@@ -48,7 +48,7 @@ func TestCreateAndRead(t *testing.T) {
 	if _, found, err := slot.Read(t.Context(), f.sql, f.db.Name); err != nil || found {
 		t.Fatalf("before: %v, %v", found, err)
 	}
-	if err := slot.Create(t.Context(), f.replication, f.sql, f.db.Name, f.major); err != nil {
+	if err := slot.Create(t.Context(), f.replication, f.sql, f.db.Name, f.server); err != nil {
 		t.Fatal(err)
 	}
 	s, found, err := slot.Read(t.Context(), f.sql, f.db.Name)
@@ -61,7 +61,7 @@ func TestCreateAndRead(t *testing.T) {
 	if s.Half || s.Lost() || s.ActivePID != 0 || s.Retained < 0 {
 		t.Errorf("state %+v", s)
 	}
-	if err := slot.Create(t.Context(), f.replication, f.sql, f.db.Name, f.major); !errors.Is(err, slot.ErrExists) {
+	if err := slot.Create(t.Context(), f.replication, f.sql, f.db.Name, f.server); !errors.Is(err, slot.ErrExists) {
 		t.Errorf("a second time: %v", err)
 	}
 }
@@ -70,7 +70,7 @@ func TestCreateAndRead(t *testing.T) {
 func TestSQL(t *testing.T) {
 	t.Parallel()
 	f := open(t)
-	for _, sql := range []string{slot.CreateSQL(f.db.Name, f.major), slot.DropSQL(f.db.Name)} {
+	for _, sql := range []string{slot.CreateSQL(f.db.Name, f.server.Major()), slot.DropSQL(f.db.Name)} {
 		if _, err := f.sql.Exec(t.Context(), sql); err != nil {
 			t.Errorf("%s: %v", sql, err)
 		}
@@ -129,7 +129,7 @@ func TestBlocked(t *testing.T) {
 	if _, err := f.replication.Exec(t.Context(), "SET lock_timeout = 100").ReadAll(); err != nil {
 		t.Fatal(err)
 	}
-	err = slot.Create(t.Context(), f.replication, f.sql, f.db.Name, f.major)
+	err = slot.Create(t.Context(), f.replication, f.sql, f.db.Name, f.server)
 	blocked, ok := errors.AsType[*slot.BlockedError](err)
 	if !ok {
 		t.Fatalf("error %v, want a BlockedError", err)
@@ -144,7 +144,7 @@ func TestBlocked(t *testing.T) {
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := slot.Create(t.Context(), f.replication, f.sql, f.db.Name, f.major); err != nil {
+	if err := slot.Create(t.Context(), f.replication, f.sql, f.db.Name, f.server); err != nil {
 		if _, ok := errors.AsType[*slot.BlockedError](err); !ok { // of another test
 			t.Error(err)
 		}

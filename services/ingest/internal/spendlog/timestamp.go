@@ -5,9 +5,9 @@ import "time"
 // maxYear is the last year that time.Time can be written as JSON with.
 const maxYear = 9999
 
-// parseTime reads a timestamp without zone, which LiteLLM stores in UTC (#25234).
-// Infinity, years BC and after 9999 are no times that can be reported.
-func parseTime(text []byte) (time.Time, error) {
+// ParseTime reads a timestamp without zone, which LiteLLM stores in UTC (#25234).
+// Infinity, years BC and after 9999 are no times that can be reported: [ErrTime].
+func ParseTime(text []byte) (time.Time, error) {
 	t, err := time.ParseInLocation("2006-01-02 15:04:05", string(text), time.UTC)
 	if err != nil || t.Year() > maxYear || t.Year() < 1 {
 		return time.Time{}, ErrTime
@@ -20,8 +20,8 @@ func parseTime(text []byte) (time.Time, error) {
 func (l *Layout) times(row []Value) (started, ended time.Time, fault *DecodeError) {
 	start, _ := text(row, l.startTime)
 	end, _ := text(row, l.endTime)
-	started, startErr := parseTime(start)
-	ended, endErr := parseTime(end)
+	started, startErr := ParseTime(start)
+	ended, endErr := ParseTime(end)
 	if endErr != nil {
 		ended = started
 		if l.endTime >= 0 {

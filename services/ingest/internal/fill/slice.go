@@ -1,0 +1,153 @@
+package fill
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
+	"github.com/faultwire/faultwire/services/ingest/internal/rows"
+	"github.com/faultwire/faultwire/services/ingest/internal/spendlog"
+)
+
+const (
+	pageIDs  = 20_000 // about 2 MB
+	pageRows = 100
+
+	statementTimeout = 30 * time.Second
+
+	// A slice is made as large as takes the database a second or so: failures have no
+	// index of their own, and the rows between them are looked at too.
+	firstStep = 15 * time.Minute
+	leastStep = 15 * time.Second
+	mostStep  = 6 * time.Hour
+	quick     = time.Second
+	slow      = 5 * time.Second
+
+	// stored is how times are compared with "startTime", which is naive UTC.
+	stored = "2006-01-02 15:04:05.999999"
+)
+
+// span is a range of startTime; before zero = open.
+type span struct{ from, before time.Time }
+
+// slicer cuts a range into slices, newest first.
+type slicer struct {
+	step         time.Duration
+	from, before time.Time
+	begun        bool
+}
+
+// next returns the next slice; more = there is one.
+func (s *slicer) next(ctx context.Context, conn *pgx.Conn) (slice span, more bool, err error) {
+	if !s.begun && s.before.IsZero() { // open: from now back, and whatever is later
+		var now time.Time
+		if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+			return span{}, false, fmt.Errorf("read the database's clock: %w", err)
+		}
+		return span{from: later(s.from, now.UTC().Add(-s.step))}, true, nil
+	}
+	if !s.before.After(s.from) {
+		return span{}, false, nil
+	}
+	return span{from: later(s.from, s.before.Add(-s.step)), before: s.before}, true, nil
+}
+
+// done goes on behind a slice that was read whole.
+func (s *slicer) done(slice span) { s.before, s.begun = slice.from, true }
+
+// took adapts the step; false = the statement was given up and can be shorter.
+func (s *slicer) took(d time.Duration, gaveUp bool) (again bool) {
+	switch {
+	case gaveUp && s.step > leastStep:
+		s.step = max(leastStep, s.step/4)
+		return true
+	case d > slow:
+		s.step = max(leastStep, s.step/2)
+	case d < quick:
+		s.step = min(mostStep, s.step*2)
+	}
+	return false
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// place is where a failure is in the table; zero = before the first.
+type place struct{ startTime, requestID string }
+
+// started is the hour under which the id is kept, as the decoder has it.
+func (p place) started() time.Time {
+	t, err := spendlog.ParseTime([]byte(p.startTime))
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// ids reads the places of the failures of a slice that come after one. nil, nil =
+// it took too long, and the slicer has made its step smaller.
+func (f *Filler) ids(ctx context.Context, s *slicer, slice span, after place) ([]place, error) {
+	args := []string{slice.from.Format(stored)}
+	where := f.Table.Failed() + ` AND "startTime" >= $1::timestamp`
+	add := func(condition string, values ...string) {
+		numbers := make([]any, len(values))
+		for i, v := range values {
+			args = append(args, v)
+			numbers[i] = len(args)
+		}
+		where += " AND " + fmt.Sprintf(condition, numbers...)
+	}
+	if !slice.before.IsZero() {
+		add(`"startTime" < $%d::timestamp`, slice.before.Format(stored))
+	}
+	if after != (place{}) {
+		add(`"startTime" <= $%[1]d::timestamp AND ("startTime" < $%[1]d::timestamp OR request_id > $%[2]d::text)`, after.startTime, after.requestID)
+	}
+	sql := fmt.Sprintf(`SELECT request_id, "startTime" FROM %s WHERE %s ORDER BY "startTime" DESC, request_id LIMIT %d`, f.Table.Name(), where, pageIDs)
+	page := []place{}
+	began := time.Now()
+	err := rows.ReadOnly(ctx, f.conn.PgConn(), statementTimeout, func() error {
+		result := f.conn.PgConn().ExecParams(ctx, sql, rows.Args(args...), nil, nil, nil)
+		for result.NextRow() {
+			values := result.Values()
+			page = append(page, place{requestID: string(values[0]), startTime: string(values[1])})
+		}
+		_, err := result.Close()
+		return err
+	})
+	again := s.took(time.Since(began), postgres.State(err) == postgres.StateQueryCanceled)
+	switch {
+	case err != nil && again:
+		return nil, nil
+	case err != nil:
+		return nil, readError(err, f.Table, f.conn)
+	}
+	return page, nil
+}
+
+// array is a constant of the type text[].
+func array(places []place) string {
+	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+	var b strings.Builder
+	for i, p := range places {
+		b.WriteByte("{,"[min(i, 1)])
+		b.WriteString(`"` + quoted.Replace(p.requestID) + `"`)
+	}
+	return b.String() + "}"
+}
+
+// readError names what is missing when the role may not read the table.
+func readError(err error, table postgres.Table, conn *pgx.Conn) error {
+	if postgres.State(err) == postgres.StateNoPrivilege {
+		return table.NoSelect(conn.Config().User, err)
+	}
+	return fmt.Errorf("read failures out of %s: %w", table.Name(), err)
+}

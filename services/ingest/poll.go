@@ -1,0 +1,162 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/faultwire/faultwire/pkg/bus"
+	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/pkg/lifecycle"
+	"github.com/faultwire/faultwire/services/ingest/internal/failure"
+	"github.com/faultwire/faultwire/services/ingest/internal/feed"
+	"github.com/faultwire/faultwire/services/ingest/internal/fill"
+	"github.com/faultwire/faultwire/services/ingest/internal/heartbeat"
+	"github.com/faultwire/faultwire/services/ingest/internal/metrics"
+)
+
+const (
+	pollEvery = 10 * time.Second
+	// pollBack is how far back every poll looks, pollFar every pollFarEvery: rows
+	// are committed a minute after their startTime, those of timeouts up to 100 minutes.
+	pollBack     = 15 * time.Minute
+	pollFar      = 2 * time.Hour
+	pollFarEvery = 5 * time.Minute
+	// pollMissed: after so long without a complete poll its rows were missed.
+	pollMissed = 10 * time.Minute
+
+	leaseName = "ingest"
+	leaseTTL  = 15 * time.Second
+)
+
+// poll reads the table again and again, while it has the lease: it changes nothing
+// in the database. It returns nil when ctx ended.
+func (f *follower) poll(ctx context.Context) error {
+	v, err := f.db.open(ctx)
+	if err != nil {
+		return err
+	}
+	readable, err := v.table.Readable(ctx, v.conn)
+	v.close(ctx)
+	if err != nil {
+		return err
+	}
+	if !readable {
+		return v.table.NoSelect(v.conn.Config().User, nil)
+	}
+	f.follows(metrics.Standby)
+	return bus.Hold(ctx, f.store.State, leaseName, bus.Holder(), leaseTTL, f.log, f.polling)
+}
+
+func (f *follower) polling(ctx context.Context) error {
+	v, err := f.db.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer v.close(ctx)
+	flight := &feed.Flight{}
+	defer flight.Abandon() // another polls now, and reads it again
+	p := &poller{follower: f, filler: f.filler(v, nil, v.conn), conn: v.conn, flight: flight}
+	if last := f.publisher.ReadTail(ctx).Vouched; last != nil {
+		p.complete = last.Watermark
+		if last.Gap != nil {
+			p.complete = last.Gap.From
+		}
+		f.gap.SetHistory(last.History && f.db.cfg.Ingest.History > 0)
+	}
+	f.storm.Session(-1, true)
+	f.follows(metrics.Polling)
+	f.log.Info("polling LiteLLM's database", "database", f.db.cfg.Postgres.Target(), "postgres", v.server.Version, "every", pollEvery)
+	if err := p.once(ctx, v.server.SegmentSize); err != nil {
+		return ended(ctx, err)
+	}
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.run(inner, v.server.SegmentSize) })
+	if f.gap.History() {
+		group.Go(func() error { return p.history(inner, v) })
+	}
+	return ended(ctx, group.Wait())
+}
+
+// poller polls on one connection.
+type poller struct {
+	*follower
+	filler   *fill.Filler
+	conn     *pgx.Conn
+	flight   *feed.Flight
+	complete time.Time // the clock of the last complete poll; zero = none, ever
+	far      time.Time // of the last far one
+}
+
+// run polls until ctx ends. A poll that took long is followed by a rest as long.
+func (p *poller) run(ctx context.Context, segment uint64) error {
+	took := time.Duration(0)
+	for lifecycle.Pause(ctx, max(pollEvery, 2*took)-took) {
+		began := time.Now()
+		if err := p.once(ctx, segment); err != nil {
+			return err
+		}
+		took = time.Since(began)
+	}
+	return nil
+}
+
+// once polls once, and vouches for what was committed before.
+func (p *poller) once(ctx context.Context, segment uint64) error {
+	b, err := heartbeat.Read(ctx, p.conn, segment)
+	if err != nil {
+		return err
+	}
+	p.clock.Set(b.At)
+	r := fill.Range{From: b.At.Add(-pollBack), Mark: failure.Polled, Flight: p.flight, Room: p.storm.Room}
+	switch far := b.At.Sub(p.far) >= pollFarEvery; {
+	case p.complete.IsZero(): // what is there at the first start is history
+		r.From, r.Mark = b.At.Add(-pollFar), failure.History
+		p.gap.SetHistory(p.db.cfg.Ingest.History > 0)
+		p.far = b.At
+	case b.At.Sub(p.complete) > pollMissed:
+		r.From, r.Mark = p.complete.Add(-late), failure.Missed
+		p.openGap(p.complete, "the table was not read")
+		p.far = b.At
+	case far:
+		r.From, p.far = b.At.Add(-pollFar), b.At
+	}
+	missing := p.gap.Named()
+	got, err := p.filler.Run(ctx, r)
+	p.metrics.Filled(r.Mark, got.Missing)
+	if err != nil {
+		return fmt.Errorf("poll LiteLLM's table: %w", err)
+	}
+	if missing != nil {
+		p.gap.Filled(missing)
+		p.log.Info("read what was missing out of LiteLLM's table", "from", r.From.UTC().Format(time.RFC3339), "failures", got.Missing, "known", got.Known)
+	}
+	p.complete = b.At
+	h := event.Heartbeat{V: event.Version, Watermark: b.Watermark()}
+	p.gap.Mark(&h)
+	e, err := feed.NewHeartbeat(h)
+	if err != nil {
+		return err
+	}
+	e.Flight = p.flight
+	return p.queue.Put(ctx, e)
+}
+
+// history reads the rows from before the first start that the first poll left.
+func (p *poller) history(ctx context.Context, v *visit) error {
+	err := p.readHistory(ctx, v, nil, p.clock.Now().Add(-pollFar+pollFarEvery))
+	if err == nil {
+		p.gap.SetHistory(false)
+	}
+	return err
+}
+
+// filler reads rows of a visited database on a connection.
+func (f *follower) filler(v *visit, progress *feed.Progress, conn *pgx.Conn) *fill.Filler {
+	return fill.New(fill.Config{
+		Table: v.table, SegmentSize: v.server.SegmentSize, Index: f.index, Queue: f.queue, Builder: f.builder, Progress: progress, Log: f.log,
+	}, conn)
+}
