@@ -129,7 +129,8 @@ as not set. Anything unknown or wrong is reported, all at once, with the line or
 (exit code 2). Examples: [minimal](../deploy/examples/minimal.yaml), [full](../deploy/examples/full.yaml).
 
 A URL takes the place of all parts of a connection (` + "`host`, `port`, `user`, `password`, `database`" + `) that a lower source sets; parts of
-the same or a higher source complete or correct it. Passwords and keys are never printed.
+the same or a higher source complete or correct it. Between a URL or a host and ` + "`postgres.container`" + ` the higher source wins; in one source
+the host is as seen from inside the container. Passwords and keys are never printed.
 
 This page is written by ` + "`go test ./pkg/config -run Docs -update`.\n")
 	section := ""

@@ -59,6 +59,7 @@ func Load(o Options) (*Settings, error) {
 	l := &loader{options: o, env: environ(o.Environ), settings: Default(), entries: map[string]entry{}, bad: map[string]bool{}}
 	l.merge()
 	l.values()
+	l.contained()
 	l.whole()
 	l.secrets()
 	l.machine()
@@ -187,8 +188,10 @@ func (l *loader) machine() {
 	if s.NATS.StoreDir == "" {
 		s.NATS.StoreDir = l.options.stateDir(runtime.GOOS)
 	}
-	for _, path := range []*string{&s.Output.Dir, &s.NATS.StoreDir, &s.NATS.Credentials} {
-		*path = l.options.in(*path)
+	for _, path := range []*string{&s.Output.Dir, &s.NATS.StoreDir, &s.NATS.Credentials, &s.Postgres.SSLRootCert, &s.Postgres.SSLCert, &s.Postgres.SSLKey} {
+		if *path != systemRoots {
+			*path = l.options.in(*path)
+		}
 	}
 }
 

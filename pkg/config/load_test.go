@@ -232,7 +232,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`FAULTWIRE_REPORT_EVERY: report.every: found "x": wanted a duration such as 5m or 300s`,
 		`--limit: replay.limit: found "all": wanted a whole number such as 100`,
 		"--foo: replay.foo: unknown setting; replay has start, end, days, model, key, limit, time_filter",
-		"postgres.url: empty: set it to postgres://user:password@host:5432/database (or FAULTWIRE_POSTGRES_URL, DATABASE_URL, --postgres-url), or set postgres.host, postgres.user, postgres.database",
+		"postgres.url: empty: set it to postgres://user:password@host:5432/database (or FAULTWIRE_POSTGRES_URL, DATABASE_URL, --postgres-url), or set postgres.host, postgres.user, postgres.database, or postgres.container (--container) to the name of its Docker container",
 		"nats.url: empty: set it (FAULTWIRE_NATS_URL) to a NATS server with JetStream, such as nats://localhost:4222, or run `faultwire run`, which brings its own",
 	}
 	if err == nil {

@@ -131,11 +131,18 @@ func (c *connection) parameters(query string) (notes []string, err error) {
 			prismas = append(prismas, key)
 			continue
 		}
+		if use == asPrismasTLS {
+			continue
+		}
 		c.take(key, value)
 	}
 	prismas = append(prismas, c.prismaTLS(values)...)
 	if err := c.checkParameters(); err != nil {
 		return nil, err
+	}
+	if values.Get("sslidentity") != "" {
+		notes = append(notes, "sslidentity, a PKCS#12 file, is not used; if the server wants our certificate, make PEM files of it "+
+			"(openssl pkcs12 -nodes -in FILE -out FILE.pem) and set postgres.sslcert and postgres.sslkey to them")
 	}
 	if len(prismas) > 0 {
 		slices.Sort(prismas)
@@ -213,6 +220,7 @@ const (
 	asUnknown use = iota
 	asOurs
 	asPrismas
+	asPrismasTLS // looked at by prismaTLS
 )
 
 // parameterUse sorts the parameters of a URL: those of pgx, and those of Prisma's
@@ -223,7 +231,9 @@ func parameterUse(key string) use {
 		"passfile", "connect_timeout", "sslkey", "sslcert", "sslcertmode", "sslrootcert", "sslnegotiation", "sslpassword", "sslsni",
 		"krbspn", "krbsrvname", "target_session_attrs", "channel_binding", "require_auth", "application_name", "options":
 		return asOurs
-	case "connection_limit", "pool_timeout", "pgbouncer", "socket_timeout", "sslidentity", "sslaccept", "statement_cache_size",
+	case "sslidentity", "sslaccept":
+		return asPrismasTLS
+	case "connection_limit", "pool_timeout", "pgbouncer", "socket_timeout", "statement_cache_size",
 		"single_use_connections", "max_connection_lifetime", "max_idle_connection_lifetime":
 		return asPrismas
 	}

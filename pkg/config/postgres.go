@@ -13,10 +13,14 @@ const defaultPort = "5432"
 
 // ConnString returns what pgx connects with: keyword='value' pairs, so that no
 // character of a password means anything. Parts override those of the URL. It
-// names no runtime parameters save application_name and options of the URL.
+// names no runtime parameters save application_name and options of the URL. With
+// a container, host and port are as seen from inside it, the container's name
+// standing for itself; complete p with [Postgres.Inside] first.
 func (p Postgres) ConnString() (string, error) {
 	c, _, faults := p.connection()
-	faults = append(faults, c.missing()...)
+	if p.Container == "" {
+		faults = append(faults, c.missing()...)
+	}
 	if err := faults.err(); err != nil {
 		return "", err
 	}
@@ -38,14 +42,20 @@ func (p Postgres) ConnString() (string, error) {
 }
 
 // Target says where the database is, for people: user@host:port/database. It
-// holds no password.
+// holds no password. What isn't known before a container was asked is left out.
 func (p Postgres) Target() string {
 	c, _, _ := p.connection()
-	host := c.host
-	if c.port != "" && c.port != defaultPort && !strings.Contains(host, ",") {
-		host += ":" + c.port
+	text := c.host
+	if c.port != "" && c.port != defaultPort && !strings.Contains(text, ",") {
+		text += ":" + c.port
 	}
-	return c.user + "@" + host + "/" + c.database
+	if c.user != "" || p.Container == "" {
+		text = c.user + "@" + text
+	}
+	if c.database != "" || p.Container == "" {
+		text += "/" + c.database
+	}
+	return text
 }
 
 // connection is a Postgres connection taken apart.
@@ -71,11 +81,41 @@ func (p Postgres) connection() (c connection, notes []string, faults Faults) {
 	c.user = cmp.Or(p.User, c.user)
 	c.password = cmp.Or(p.Password.Reveal(), c.password)
 	c.database = cmp.Or(p.Database, c.database)
-	c.sslmode = cmp.Or(p.SSLMode, c.sslmode)
 	if p.Port != 0 {
 		c.port = strconv.Itoa(p.Port)
 	}
+	if p.Container != "" {
+		c.host = cmp.Or(c.host, p.Container)
+	}
+	p.encryption(&c)
 	return c, notes, faults
+}
+
+// encryption merges the settings of TLS. A file of authorities is there to check
+// against, and nobody reads along on the way into a container.
+func (p Postgres) encryption(c *connection) {
+	c.sslmode = cmp.Or(p.SSLMode, c.sslmode)
+	if c.params == nil {
+		c.params = map[string]string{}
+	}
+	files := map[string]string{"sslrootcert": p.SSLRootCert, "sslcert": p.SSLCert, "sslkey": p.SSLKey}
+	for key, own := range files {
+		if own != "" {
+			c.params[key] = own
+		}
+	}
+	switch {
+	case c.sslmode != "":
+	case p.SSLRootCert != "":
+		c.sslmode = "verify-full"
+	case p.Container != "" && p.isItself(c.host):
+		c.sslmode = "disable"
+	}
+	if c.sslmode == "disable" {
+		for key := range files {
+			delete(c.params, key)
+		}
+	}
 }
 
 // missing names what can't be connected without. The user and the database are
@@ -84,7 +124,8 @@ func (p Postgres) connection() (c connection, notes []string, faults Faults) {
 func (c connection) missing() Faults {
 	if c.host == "" && c.user == "" && c.database == "" {
 		return Faults{{Path: "postgres.url", Message: "empty: set it to postgres://user:password@host:5432/database " +
-			"(or FAULTWIRE_POSTGRES_URL, DATABASE_URL, --postgres-url), or set postgres.host, postgres.user, postgres.database"}}
+			"(or FAULTWIRE_POSTGRES_URL, DATABASE_URL, --postgres-url), or set postgres.host, postgres.user, postgres.database, " +
+			"or postgres.container (--container) to the name of its Docker container"}}
 	}
 	var faults Faults
 	for _, part := range []struct{ key, value, example string }{
@@ -122,6 +163,7 @@ func (l *loader) whole() {
 		clear  func()
 		always bool // a URL without it replaces it as well
 	}{
+		{"container", "", func() { p.Container = "" }, true},
 		{"host", c.host, func() { p.Host = "" }, true},
 		{"port", c.port, func() { p.Port = 0 }, true},
 		{"user", c.user, func() { p.User = "" }, true},
@@ -129,6 +171,9 @@ func (l *loader) whole() {
 		{"password_file", c.password, func() { p.PasswordFile = "" }, true},
 		{"database", c.database, func() { p.Database = "" }, true},
 		{"sslmode", c.sslmode, func() { p.SSLMode = "" }, false},
+		{"sslrootcert", c.params["sslrootcert"], func() { p.SSLRootCert = "" }, false},
+		{"sslcert", c.params["sslcert"], func() { p.SSLCert = "" }, false},
+		{"sslkey", c.params["sslkey"], func() { p.SSLKey = "" }, false},
 		{"schema", c.schema, func() { p.Schema = c.schema }, false},
 	} {
 		path := "postgres." + part.key

@@ -211,6 +211,56 @@ func TestPostgresSources(t *testing.T) {
 			},
 		},
 		{
+			"a flag's container over DATABASE_URL and the file's host",
+			"postgres: {host: h2, port: 15432, user: u2}",
+			[]string{"DATABASE_URL=postgres://u:p@h/d", "FAULTWIRE_POSTGRES_CONTAINER=litellm-db-1"},
+			"host='litellm-db-1' port='5432' user='u2' sslmode='disable'",
+			[]string{
+				"FAULTWIRE_POSTGRES_CONTAINER takes the place of DATABASE_URL",
+				"FAULTWIRE_POSTGRES_CONTAINER takes the place of postgres.host, postgres.port",
+			},
+		},
+		{
+			"DATABASE_URL over the file's container",
+			"postgres: {container: litellm-db-1, password: p2}",
+			[]string{"DATABASE_URL=postgres://u:p@h/d"},
+			"host='h' port='5432' user='u' password='p' database='d'",
+			[]string{"DATABASE_URL takes the place of postgres.container, postgres.password"},
+		},
+		{
+			"a host from the environment over the file's container",
+			"postgres: {container: litellm-db-1, user: u, password: p, database: d}",
+			[]string{"FAULTWIRE_POSTGRES_HOST=db"},
+			"host='db' port='5432' user='u' password='p' database='d'",
+			[]string{"FAULTWIRE_POSTGRES_HOST takes the place of postgres.container"},
+		},
+		{
+			"a URL as the container sees it",
+			"postgres: {container: litellm, url: 'postgres://u:p@db.example:5433/d?sslmode=require'}", nil,
+			"host='db.example' port='5433' user='u' password='p' database='d' sslmode='require'", nil,
+		},
+		{
+			"a container alone",
+			"postgres: {container: litellm-db-1}", nil,
+			"host='litellm-db-1' port='5432' sslmode='disable'", nil,
+		},
+		{
+			"no name of a container",
+			"postgres: {container: 'a b'}", nil,
+			`faultwire.yaml:1: postgres.container: found "a b": wanted the name or the id of a Docker container, as docker ps shows it`, nil,
+		},
+		{
+			"Prisma's client certificate",
+			"",
+			[]string{"DATABASE_URL=postgres://u:p@h/d?sslmode=require&sslidentity=client.p12&sslpassword=x&sslaccept=accept_invalid_certs&socket_timeout=3"},
+			"host='h' port='5432' user='u' password='p' database='d' sslmode='require'",
+			[]string{
+				"DATABASE_URL: sslidentity, a PKCS#12 file, is not used; if the server wants our certificate, make PEM files of it " +
+					"(openssl pkcs12 -nodes -in FILE -out FILE.pem) and set postgres.sslcert and postgres.sslkey to them",
+				"DATABASE_URL: parameters of Prisma that mean nothing here are not used: socket_timeout, sslpassword",
+			},
+		},
+		{
 			"the same said twice",
 			"postgres: {url: 'postgres://u:p@h:5433/d', host: h, port: 5433}", nil,
 			"host='h' port='5433' user='u' password='p' database='d'", nil,
@@ -276,6 +326,8 @@ func TestTarget(t *testing.T) {
 		"u@h/d":        {URL: "postgres://u:hunter2@h/d"},
 		"u@h:5433/d":   {Host: "h", Port: 5433, User: "u", Password: "hunter2", Database: "d"},
 		"u@a,b/d":      {URL: "postgres://u:hunter2@a:1,b:2/d"},
+		"c":            {Container: "c"},
+		"u@c/d":        {Container: "c", User: "u", Database: "d"},
 		"u@/run/pg/d2": {URL: "postgres://u:hunter2@%2Frun%2Fpg/d", Database: "d2"},
 	} {
 		if got := p.Target(); got != want {

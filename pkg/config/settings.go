@@ -21,16 +21,21 @@ type Settings struct {
 }
 
 // Postgres is how LiteLLM's database is reached: by URL, by parts, or by a URL
-// with some of its parts given apart (a password from a file).
+// with some of its parts given apart (a password from a file); or through its
+// container.
 type Postgres struct {
 	URL          URL    // postgres://user:password@host:5432/database, Prisma's parameters too
+	Container    string // name or id in Docker; host and port are then as seen from inside it
 	Host         string // name, address, or the folder of a Unix socket
 	Port         int    // 0 = 5432
 	User         string
 	Password     Secret // empty = PGPASSWORD or ~/.pgpass, as psql does
 	PasswordFile string // Load reads it into Password
 	Database     string
-	SSLMode      string // disable, allow, prefer, require, verify-ca or verify-full; empty = prefer
+	SSLMode      string // disable, allow, prefer, require, verify-ca or verify-full; empty = prefer, with SSLRootCert verify-full, into a container disable
+	SSLRootCert  string // file with the certificates of those who sign the server's, or "system"
+	SSLCert      string // file with our certificate, for a server that asks for one
+	SSLKey       string // file with its key
 	Schema       string // of LiteLLM's tables; not part of ConnString
 }
 

@@ -84,13 +84,17 @@ func (f field) typeName() string {
 func fields() []field {
 	return []field{
 		{path: "postgres.url", at: func(s *Settings) any { return &s.Postgres.URL }, byDefault: "DATABASE_URL", help: "LiteLLM's database, postgres://user:password@host:5432/database; Prisma's form works"},
+		{path: "postgres.container", at: func(s *Settings) any { return &s.Postgres.Container }, help: "name of its Docker container, instead of a host: no published port needed; user, password and database are read from the container where not set"},
 		{path: "postgres.host", at: func(s *Settings) any { return &s.Postgres.Host }, help: "instead of a URL: host name, address, or the folder of a Unix socket"},
 		{path: "postgres.port", at: func(s *Settings) any { return &s.Postgres.Port }, byDefault: "5432", help: "its port"},
 		{path: "postgres.user", at: func(s *Settings) any { return &s.Postgres.User }, help: "a role with REPLICATION and SELECT on LiteLLM's tables"},
 		{path: "postgres.password", at: func(s *Settings) any { return &s.Postgres.Password }, byDefault: "PGPASSWORD, ~/.pgpass", help: "any characters, nothing to escape (in a URL: percent-encoded)"},
 		{path: "postgres.password_file", at: func(s *Settings) any { return &s.Postgres.PasswordFile }, kind: "path", help: "file that holds the password, instead of postgres.password"},
 		{path: "postgres.database", at: func(s *Settings) any { return &s.Postgres.Database }, help: "name of the database"},
-		{path: "postgres.sslmode", at: func(s *Settings) any { return &s.Postgres.SSLMode }, byDefault: "prefer", choices: sslModes(), help: "as psql's"},
+		{path: "postgres.sslmode", at: func(s *Settings) any { return &s.Postgres.SSLMode }, byDefault: "prefer; verify-full with postgres.sslrootcert, disable with postgres.container", choices: sslModes(), help: "as psql's"},
+		{path: "postgres.sslrootcert", at: func(s *Settings) any { return &s.Postgres.SSLRootCert }, kind: "path", help: "PEM file of the authority that signed the server's certificate, or system"},
+		{path: "postgres.sslcert", at: func(s *Settings) any { return &s.Postgres.SSLCert }, kind: "path", help: "PEM file of our certificate, for a server that wants one"},
+		{path: "postgres.sslkey", at: func(s *Settings) any { return &s.Postgres.SSLKey }, kind: "path", help: "PEM file of its key, not encrypted"},
 		{path: "postgres.schema", at: func(s *Settings) any { return &s.Postgres.Schema }, help: "schema of LiteLLM's tables"},
 
 		{path: "nats.url", at: func(s *Settings) any { return &s.NATS.URL }, byDefault: "the embedded server", help: "NATS server with JetStream, nats://host:4222; several with commas"},

@@ -64,10 +64,9 @@ func renamed(path string) string {
 	switch path {
 	case "query":
 		return "replay"
-	case "postgres.container_name", "postgres.dbname", "postgres.db":
-		if path == "postgres.container_name" {
-			return "postgres.host"
-		}
+	case "postgres.container_name":
+		return "postgres.container"
+	case "postgres.dbname", "postgres.db":
 		return "postgres.database"
 	case "postgres.username":
 		return "postgres.user"

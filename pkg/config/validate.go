@@ -68,6 +68,9 @@ func (c *checker) postgres() {
 	if strings.Contains(p.Host, "://") || strings.Contains(p.Host, "@") {
 		c.fault("postgres.host", "found a URL: wanted a host name or address; a URL belongs in postgres.url")
 	}
+	if p.Container != "" && !isContainer(p.Container) {
+		c.fault("postgres.container", "found %s: wanted the name or the id of a Docker container, as docker ps shows it", shown(p.Container))
+	}
 	if p.Port < 0 || p.Port > 65535 {
 		c.fault("postgres.port", "found %d: wanted 1 to 65535", p.Port)
 	}
@@ -75,7 +78,11 @@ func (c *checker) postgres() {
 		c.fault("postgres.schema", "found %s: wanted the name of a schema, such as public", shown(p.Schema))
 	}
 	if c.needs&NeedPostgres != 0 && !c.bad["postgres.url"] {
-		for _, f := range conn.missing() {
+		faults := conn.certificates()
+		if p.Container == "" {
+			faults = append(faults, conn.missing()...)
+		}
+		for _, f := range faults {
 			c.fault(f.Path, "%s", f.Message)
 		}
 	}

@@ -13,6 +13,7 @@ type Flags struct {
 	Config      string // --config
 	OutputDir   string // --output-dir
 	PostgresURL string // --postgres-url
+	Container   string // --container
 	Verbose     bool   // --verbose
 }
 
@@ -27,6 +28,7 @@ func (f *Flags) Register(set FlagSet) {
 	set.StringVar(&f.Config, "config", "", "settings file; else FAULTWIRE_CONFIG, else ./faultwire.yaml if it exists")
 	set.StringVar(&f.OutputDir, "output-dir", "", "folder of the dated files (output.dir)")
 	set.StringVar(&f.PostgresURL, "postgres-url", "", "LiteLLM's database (postgres.url); other users of this machine see flags, the environment they don't")
+	set.StringVar(&f.Container, "container", "", "Docker container of LiteLLM's database: nothing else to set (postgres.container)")
 	set.BoolVar(&f.Verbose, "verbose", false, "causes of errors, and log.level debug")
 }
 
@@ -37,6 +39,7 @@ func (f *Flags) Load(environ []string, needs config.Need, more ...config.Flag) (
 	for _, flag := range []config.Flag{
 		{Name: "--output-dir", Path: "output.dir", Value: f.OutputDir},
 		{Name: "--postgres-url", Path: "postgres.url", Value: f.PostgresURL},
+		{Name: "--container", Path: "postgres.container", Value: f.Container},
 	} {
 		if flag.Value != "" {
 			given = append(given, flag)

@@ -30,8 +30,8 @@ folder and the download cache, which it names.`,
 	}
 	c.Flags().BoolVar(&once, "once", false, "end when the first report with all failures is complete")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if s.flags.Config != "" || s.flags.PostgresURL != "" {
-			return program.Usage(errors.New("demo reads no settings and no database of yours: leave --config and --postgres-url out, or use `faultwire run`"))
+		if s.flags.Config != "" || s.flags.PostgresURL != "" || s.flags.Container != "" {
+			return program.Usage(errors.New("demo reads no settings and no database of yours: leave --config, --postgres-url and --container out, or use `faultwire run`"))
 		}
 		here, err := os.Getwd()
 		if err != nil {
