@@ -35,7 +35,7 @@ type plan struct {
 // plan decides what is cut before anything is printed: prompts, and the largest
 // values until the others may fit. A value's JSON is hardly ever shorter than its
 // text, and printing and redacting 12 MB to throw them away takes time.
-func (l *Layout) plan(row []Value, o Options, budget int) *plan {
+func (l *Layout) plan(row []Value, meta metadata, o Options, budget int) *plan {
 	p := &plan{layout: l, cut: make([]string, len(row)), sizes: make([]int, len(row)), keepPrompt: o.KeepPrompts}
 	total := 0
 	for i, v := range row {
@@ -48,7 +48,10 @@ func (l *Layout) plan(row []Value, o Options, budget int) *plan {
 			p.cut[i] = cutPrompt
 		default:
 			p.sizes[i] = len(v.Text)
-			total += len(v.Text)
+			if i == l.metadata && !o.KeepPrompts {
+				p.sizes[i] -= meta.prompt.to - meta.prompt.from
+			}
+			total += p.sizes[i]
 		}
 	}
 	for total > budget {
@@ -116,15 +119,20 @@ func (p *plan) largest() int {
 	return largest
 }
 
-// shorten cuts a text whose JSON is larger than most bytes, and says so.
-func shorten(s string, most int) string {
-	size := 0
+// shorten cuts a text of whole bytes, of which s may be only the beginning, at most
+// bytes of JSON, and says so.
+func shorten(s string, whole, most int) string {
+	size, end := 0, len(s)
 	for i, r := range s {
 		if size += escapedLen(r); size > most {
-			return s[:i] + "… [cut: " + strconv.Itoa(len(s)) + " bytes]"
+			end = i
+			break
 		}
 	}
-	return s
+	if end == whole {
+		return s
+	}
+	return s[:end] + "… [cut: " + strconv.Itoa(whole) + " bytes]"
 }
 
 // sizeBesidesRow is the most that the JSON of f takes without its row.
@@ -139,7 +147,9 @@ func sizeBesidesRow(f *event.Failure) int {
 		add(s)
 	}
 	for _, s := range []*string{f.Log.RequestID, f.Log.Time, f.Log.Model, f.Log.KeyName, f.Log.Status, f.Log.ErrorType, f.Log.ErrorMessage} {
-		add(or(s))
+		if s != nil {
+			add(*s)
+		}
 	}
 	return size
 }

@@ -34,3 +34,21 @@ func (l *Layout) Failed(row []Value) bool {
 	}
 	return failed
 }
+
+// Rescued reports whether a row is no failure, but of a request that failed at
+// first: its metadata holds an error_class, or tells of retries or fallbacks. It is
+// the rule of postgres.Table with Rescued.
+func (l *Layout) Rescued(row []Value) bool {
+	if l.Failed(row) {
+		return false
+	}
+	doc, _ := text(row, l.metadata)
+	m, _ := readMetadata(doc) // of a string that holds JSON Postgres reads nothing either
+	return or(m.errorClass) != "" || m.retried || m.fellBack
+}
+
+// Wanted reports whether a row is to be read: a failure, or with [Options].Rescued a
+// rescued request.
+func (l *Layout) Wanted(row []Value, o Options) bool {
+	return l.Failed(row) || o.Rescued && l.Rescued(row)
+}

@@ -19,8 +19,13 @@ type Options struct {
 	// KeepPrompts keeps messages, response and proxy_server_request, which else
 	// become {"cut":"prompt","bytes":12873}.
 	KeepPrompts bool
-	// OwnUser is the tag of Faultwire's own calls to an LLM: the end user, or one of
-	// the request's tags. "" = none.
+	// Rescued makes [Layout.Wanted] hold for rescued requests: ingest.include_rescued.
+	Rescued bool
+	// Alias looks up the alias of a key by its hash, for rows that lack it. It must
+	// answer at once. nil = none is known.
+	Alias func(hash string) (alias string, ok bool)
+	// OwnUser is the tag of Faultwire's own calls to an LLM: the end user, one of the
+	// request's tags, or in spend_logs_metadata. "" = none.
 	OwnUser string
 	// MaxBytes is the most that the JSON of a failure may have; the largest values
 	// past it become {"cut":"size","bytes":12000000}. 0 = 900 KiB, which fits NATS'
@@ -59,11 +64,16 @@ func (l *Layout) Failure(row []Value, o Options) (*event.Failure, error) {
 	startTime, _ := text(row, l.startTime)
 	f.ID = event.NewID(f.Source, string(requestID), string(startTime))
 
-	f.Model, f.Key = o.name(l.modelOf(row)), o.name(l.keyOf(row, meta))
+	key, attributed := l.keyOf(row, meta, o.Alias)
+	f.Model, f.Key, f.Attributed = o.name(l.modelOf(row)), o.name(key), attributed
 	f.Provider, f.Team = o.name(l.providerOf(row, meta)), o.name(l.teamOf(row, meta))
-	f.Own, f.HealthCheck = l.isOwn(row, o.OwnUser), l.isHealthCheck(row, meta)
+	f.Own, f.HealthCheck = l.isOwn(row, meta, o.OwnUser), l.isHealthCheck(row, meta)
 
 	kind := fingerprint.Of(l.errorOf(row, meta))
+	if f.Rescued = l.Rescued(row); f.Rescued && or(meta.errorClass) == "" {
+		kind = rescue(meta)
+		f.Model, f.Provider = o.name(l.calledOf(row, meta)), event.Unknown
+	}
 	f.Class, f.Fingerprint, f.Check = kind.Class, kind.ID, kind.Check
 	f.Template, f.Title, f.Text = o.redacted(kind.Template), o.redacted(kind.Title), o.exemplar(kind.Text)
 
@@ -91,14 +101,27 @@ func (l *Layout) errorOf(row []Value, meta metadata) fingerprint.Error {
 	}
 }
 
+// rescue is the kind of a request that failed at first, of which LiteLLM keeps no
+// error: only that it tried again.
+func rescue(meta metadata) fingerprint.Kind {
+	by := "retry"
+	if meta.fellBack {
+		by = "fallback"
+	}
+	kind := fingerprint.Of(fingerprint.Error{Message: "rescued by a " + by + "; LiteLLM kept no error"})
+	kind.Title = "Rescued by a " + by
+	kind.Check = "LiteLLM keeps no error of a try that it repeats: look at the failures of this model around the time"
+	return kind
+}
+
 // logEntry makes the entry of error_logs_analysis. A text whose JSON is larger than
 // most is cut.
 func (l *Layout) logEntry(row []Value, meta metadata, o Options, most int) event.LogEntry {
-	stored := func(s *string) *string {
-		if s == nil {
+	stored := func(v *value) *string {
+		if v == nil {
 			return nil
 		}
-		short := shorten(o.redacted(*s), most)
+		short := o.shortened(*v, most)
 		return &short
 	}
 	column := func(i int) *string {
@@ -106,8 +129,8 @@ func (l *Layout) logEntry(row []Value, meta metadata, o Options, most int) event
 		if !ok {
 			return nil
 		}
-		s := string(repaired(b))
-		return stored(&s)
+		v := valueOf(b)
+		return stored(&v)
 	}
 	e := event.LogEntry{
 		RequestID: column(l.requestID), Model: column(l.model), Status: column(l.status),
@@ -116,7 +139,7 @@ func (l *Layout) logEntry(row []Value, meta metadata, o Options, most int) event
 	if b, ok := text(row, l.startTime); ok {
 		printed := string(l.forms[l.startTime].append(nil, b))
 		printed = strings.Trim(printed, `"`)
-		e.Time = stored(&printed)
+		e.Time = stored(&value{printed, len(printed)})
 	}
 	if e.Status == nil {
 		e.Status = stored(meta.status)
@@ -157,19 +180,31 @@ func (o Options) redacted(s string) string {
 // name returns a label's text: without secrets, at most 256 bytes.
 func (o Options) name(s string) string { return clip(o.redacted(s), maxName) }
 
-// exemplar returns the text of a kind without secrets. It was cut at 2,000 bytes,
-// perhaps in the middle of a secret, so its last word goes.
+// exemplar returns the text of a kind without secrets. It was cut at 2,000 bytes.
 func (o Options) exemplar(s string) string {
-	if o.Redactor == nil {
-		return s
-	}
-	const word = 400
 	if len(s) > maxExemplar-4 {
-		if i := strings.LastIndexAny(s, " \t\r\n\"',"); i > len(s)-word {
-			s = s[:i]
-		}
+		s = o.whole(s)
 	}
 	return clip(o.redacted(s), maxExemplar)
+}
+
+// shortened returns a text without secrets. If its JSON is larger than most bytes it
+// is cut, and says so.
+func (o Options) shortened(v value, most int) string {
+	if v.size == len(v.text) {
+		s := o.redacted(v.text)
+		return shorten(s, len(s), most)
+	}
+	return shorten(o.redacted(o.whole(v.text)), v.size, most)
+}
+
+// whole leaves the last word out of a text that was cut, which may be half a secret.
+func (o Options) whole(s string) string {
+	const word = 400
+	if i := strings.LastIndexAny(s, " \t\r\n\"',"); o.Redactor != nil && i > len(s)-word {
+		return s[:i]
+	}
+	return s
 }
 
 func (o Options) maxBytes() int {
@@ -181,7 +216,7 @@ func (o Options) maxBytes() int {
 
 // body makes the row of an event: every column, redacted, at most budget bytes.
 func (l *Layout) body(row []Value, meta metadata, o Options, budget int) (json.RawMessage, error) {
-	p := l.plan(row, o, budget)
+	p := l.plan(row, meta, o, budget)
 	for {
 		printed := p.print(row, meta)
 		body := printed

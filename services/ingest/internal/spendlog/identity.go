@@ -1,6 +1,7 @@
 package spendlog
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -20,50 +21,68 @@ const maxName = 256
 func (l *Layout) modelOf(row []Value) string {
 	for _, i := range []int{l.modelGroup, l.model} {
 		if name, ok := text(row, i); ok && len(name) > 0 {
-			return string(repaired(name))
+			return beginning(name)
 		}
 	}
 	return event.Unknown
 }
 
-// keyOf is the key's alias, else its hash. The literal 'None' (#34996) is none, and
-// so is a malformed key, which LiteLLM up to 1.83 stores as it came: whoever sent it
-// is not authenticated.
-func (l *Layout) keyOf(row []Value, m metadata) string {
-	if alias := or(m.keyAlias); alias != "" && alias != "None" {
-		return alias
+// calledOf is the name that the client of a rescued request called: model_group is
+// that of the fallback.
+func (l *Layout) calledOf(row []Value, m metadata) string {
+	if group := or(m.group); m.fellBack && group != "" {
+		return group
 	}
-	if hash, ok := text(row, l.apiKey); ok && isKeyHash(string(hash)) {
-		return string(hash)
+	return l.modelOf(row)
+}
+
+// keyOf is the key's alias, else the one that alias knows for its hash (attributed),
+// else the hash. The literal 'None' (#34996) is none, and so is a malformed key, which
+// LiteLLM up to 1.83 stores as it came: whoever sent it is not authenticated.
+func (l *Layout) keyOf(row []Value, m metadata, alias func(string) (string, bool)) (key string, attributed bool) {
+	if name := or(m.keyAlias); name != "" && name != "None" {
+		return name, false
 	}
-	if isKeyHash(or(m.key)) {
-		return *m.key
+	hash := or(m.key)
+	if column, _ := text(row, l.apiKey); isKeyHash(column) {
+		hash = string(column)
+	} else if !isKeyHash(hash) {
+		return event.Unauthenticated, false
 	}
-	return event.Unauthenticated
+	if alias != nil {
+		if name, ok := alias(hash); ok && name != "" {
+			return name, true
+		}
+	}
+	return hash, false
 }
 
 // isKeyHash reports whether s is what LiteLLM stores of a key: a SHA-256 in hex, or
 // one of its own principals.
-func isKeyHash(s string) bool {
-	switch s {
+func isKeyHash[T string | []byte](s T) bool {
+	if len(s) > len("hashed-jwt-")+64 {
+		return false
+	}
+	hash := string(s)
+	switch hash {
 	case "litellm_proxy_master_key", healthCheck, "litellm-cli", "litellm_internal_jobs":
 		return true
 	}
-	s = strings.TrimPrefix(s, "hashed-jwt-")
-	return len(s) == 64 && strings.Trim(s, "0123456789abcdefABCDEF") == ""
+	hash = strings.TrimPrefix(hash, "hashed-jwt-")
+	return len(hash) == 64 && strings.Trim(hash, "0123456789abcdefABCDEF") == ""
 }
 
 // providerOf is who was called. Failures up to 1.83 name nobody in the column.
 func (l *Layout) providerOf(row []Value, m metadata) string {
 	if p, ok := text(row, l.provider); ok && len(p) > 0 {
-		return string(repaired(p))
+		return beginning(p)
 	}
 	if p := or(m.llmProvider); p != "" {
 		return p
 	}
 	model, _ := text(row, l.model)
-	if prefix, _, ok := strings.Cut(string(model), "/"); ok && isProvider(prefix) {
-		return prefix
+	if prefix, _, ok := bytes.Cut(model, []byte("/")); ok && len(prefix) <= maxName && isProvider(string(prefix)) {
+		return string(prefix)
 	}
 	return event.Unknown
 }
@@ -74,7 +93,7 @@ func (l *Layout) teamOf(row []Value, m metadata) string {
 		return alias
 	}
 	if id, ok := text(row, l.teamID); ok && len(id) > 0 {
-		return string(repaired(id))
+		return beginning(id)
 	}
 	return or(m.teamID)
 }
@@ -85,19 +104,24 @@ func (l *Layout) isHealthCheck(row []Value, m metadata) bool {
 	return string(id) == healthCheck || or(m.teamID) == healthCheck
 }
 
-// isOwn reports whether Faultwire made the request: its tag is the end user, or
-// among the request's tags. LiteLLM drops the end user of a request that it rejects
-// before routing (a wrong key), and up to 1.83 the tags of others.
-func (l *Layout) isOwn(row []Value, tag string) bool {
+// isOwn reports whether Faultwire made the request: its tag is the end user, among
+// the request's tags, or in spend_logs_metadata. Only the last is left of a request
+// that LiteLLM rejects before routing (a wrong or expired key, over budget, a model
+// that the key may not call; 1.80.10 and 1.106.0): neither the end user nor any
+// header is.
+func (l *Layout) isOwn(row []Value, m metadata, tag string) bool {
 	if tag == "" {
 		return false
 	}
-	if user, _ := text(row, l.endUser); string(user) == tag {
+	if user, _ := text(row, l.endUser); string(user) == tag || or(m.own) == tag {
 		return true
 	}
 	tags, _ := text(row, l.tags)
-	return strings.Contains(string(tags), string(appendString(nil, []byte(tag))))
+	return bytes.Contains(tags, appendString(nil, []byte(tag)))
 }
+
+// beginning returns the text of a column, of a very large one its beginning.
+func beginning(b []byte) string { return valueOf(b).text }
 
 // clip cuts s to at most n bytes, at the start of a rune.
 func clip(s string, n int) string {

@@ -1,28 +1,55 @@
 package spendlog
 
 import (
+	"bytes"
+	"unicode/utf8"
+
 	"github.com/faultwire/faultwire/services/ingest/internal/jsonscan"
 )
 
 // metadata is what Faultwire reads of a row's metadata. A nil field is missing or
 // null there.
 type metadata struct {
-	status       *string
-	keyAlias     *string
-	key          *string // user_api_key: the hash, in 1.67 the only place of it
-	teamAlias    *string
-	teamID       *string
-	errorClass   *string
-	errorCode    *string
-	errorMessage *string
-	traceback    *string
-	llmProvider  *string
+	status       *value
+	keyAlias     *value
+	key          *value // user_api_key: the hash, in 1.67 the only place of it
+	teamAlias    *value
+	teamID       *value
+	errorClass   *value
+	errorCode    *value
+	errorMessage *value
+	traceback    *value
+	llmProvider  *value
+	// group is original_model_group: what the client called, when a fallback answered
+	// (from 1.106). retried and fellBack say that LiteLLM tried again.
+	group             *value
+	retried, fellBack bool
+	// own is our tag in spend_logs_metadata, see [Layout.isOwn].
+	own *value
 	// prompt is where proxy_server_request stands in the column's text: LiteLLM
 	// 1.67 stores the prompt there. Empty if it holds nothing.
 	prompt span
 }
 
 type span struct{ from, to int }
+
+// value is a text of the metadata. A row may have 50 MB: of more than maxRead bytes
+// only the beginning is here, of a traceback the end.
+type value struct {
+	text string
+	size int // of the whole, in bytes; of one that is not whole here, as JSON writes it
+}
+
+// maxRead is how much of one text is looked at, in bytes of its JSON: several times
+// what is left of it in the end.
+const (
+	maxRead  = 512 << 10
+	maxInner = 4 << 20 // of metadata that is a string
+)
+
+// ownMember is the member of spend_logs_metadata that has the tag of Faultwire's
+// own calls.
+const ownMember = "faultwire"
 
 // metadataOf reads a row's metadata: NULL, null, an object, or a string that holds
 // one. The fault is of package jsonscan; what was read before it counts.
@@ -32,7 +59,7 @@ func (l *Layout) metadataOf(row []Value) (m metadata, fault error) {
 		return metadata{}, nil
 	}
 	if len(doc) > 0 && doc[0] == '"' { // a string that holds JSON
-		inner, _ := jsonscan.Text(doc)
+		inner, _ := jsonscan.Beginning(doc, maxInner)
 		m, fault = readMetadata([]byte(inner))
 		m.prompt = span{} // of the inner text, which isn't the column's
 		return m, fault
@@ -50,17 +77,25 @@ func readMetadata(doc []byte) (m metadata, fault error) {
 		}
 		switch string(member.Name) {
 		case "status":
-			m.status = textOf(member)
+			m.status = memberOf(member)
 		case "user_api_key_alias":
-			m.keyAlias = textOf(member)
+			m.keyAlias = memberOf(member)
 		case "user_api_key":
-			m.key = textOf(member)
+			m.key = memberOf(member)
 		case "user_api_key_team_alias":
-			m.teamAlias = textOf(member)
+			m.teamAlias = memberOf(member)
 		case "user_api_key_team_id":
-			m.teamID = textOf(member)
+			m.teamID = memberOf(member)
+		case "original_model_group":
+			m.group = memberOf(member)
+		case "attempted_retries":
+			m.retried = positive(member.Value)
+		case "attempted_fallbacks":
+			m.fellBack = positive(member.Value)
 		case "error_information":
 			m.readError(member.Value)
+		case "spend_logs_metadata":
+			m.readOwn(member.Value)
 		case "proxy_server_request":
 			if !holdsNothing(member.Value) {
 				m.prompt = span{member.At, member.At + len(member.Value)}
@@ -79,31 +114,73 @@ func (m *metadata) readError(doc []byte) {
 		}
 		switch string(member.Name) {
 		case "error_class":
-			m.errorClass = textOf(member)
+			m.errorClass = memberOf(member)
 		case "error_code":
-			m.errorCode = textOf(member)
+			m.errorCode = memberOf(member)
 		case "error_message":
-			m.errorMessage = textOf(member)
+			m.errorMessage = memberOf(member)
 		case "traceback":
-			m.traceback = textOf(member)
+			m.traceback = endOf(member)
 		case "llm_provider":
-			m.llmProvider = textOf(member)
+			m.llmProvider = memberOf(member)
 		}
 	}
 }
 
-// textOf is metadata->>'name'.
-func textOf(m jsonscan.Member) *string {
-	if s, ok := jsonscan.Text(m.Value); ok {
-		return &s
+func (m *metadata) readOwn(doc []byte) {
+	for member, err := range jsonscan.Members(doc) {
+		if err != nil {
+			return
+		}
+		if string(member.Name) == ownMember {
+			m.own = memberOf(member)
+		}
 	}
-	return nil
+}
+
+// memberOf is metadata->>'name'.
+func memberOf(m jsonscan.Member) *value {
+	text, ok := jsonscan.Beginning(m.Value, maxRead)
+	return sized(text, ok, m)
+}
+
+func endOf(m jsonscan.Member) *value {
+	text, ok := jsonscan.Ending(m.Value, maxRead)
+	return sized(text, ok, m)
+}
+
+func sized(text string, ok bool, m jsonscan.Member) *value {
+	switch {
+	case !ok:
+		return nil
+	case len(m.Value) > maxRead:
+		return &value{text, len(m.Value)}
+	}
+	return &value{text, len(text)}
+}
+
+// valueOf is the text of a column.
+func valueOf(b []byte) value {
+	n := len(b)
+	if n <= maxRead {
+		s := string(repaired(b))
+		return value{s, len(s)}
+	}
+	for n = maxRead; n > 0 && !utf8.RuneStart(b[n]); n-- {
+	}
+	return value{string(repaired(b[:n])), len(b)}
+}
+
+// positive reports whether a value is a number above 0. Postgres stores numbers
+// without exponents.
+func positive(value []byte) bool {
+	return len(value) > 0 && '0' <= value[0] && value[0] <= '9' && bytes.ContainsAny(value, "123456789")
 }
 
 // or returns the text, "" if there is none.
-func or(s *string) string {
-	if s == nil {
+func or(v *value) string {
+	if v == nil {
 		return ""
 	}
-	return *s
+	return v.text
 }
