@@ -15,6 +15,10 @@ const (
 	// kindWeak is of a name that often holds something else: its value is a
 	// secret only if it looks like one.
 	kindWeak
+	// kindQuery is of a parameter of a URL, whose value is a secret if it isn't short.
+	kindQuery
+	// kindSignature is of a name whose value may look like a hash and be a secret.
+	kindSignature
 	kindPattern // found by a pattern of the settings
 )
 
@@ -23,7 +27,7 @@ func (k kind) marker() string {
 	switch k {
 	case kindPassword:
 		return "[redacted:password]"
-	case kindToken, kindWeak:
+	case kindToken, kindWeak, kindSignature:
 		return "[redacted:token]"
 	case kindPattern:
 		return "[redacted:pattern]"
@@ -75,9 +79,15 @@ func (r *Redactor) builtin(spans []span, s []byte) []span {
 		var found span
 		switch s[i] {
 		case '-', '_':
-			found = r.prefixed(s, i, done)
+			if found = r.prefixed(s, i, done); found.kind == 0 && s[i] == '-' {
+				found = privateKey(s, i)
+			}
 		case 'A':
-			found = upperPrefixed(s, i)
+			found = upperPrefixed(s, i, done)
+		case 'p':
+			found = dapi(s, i, done)
+		case '.':
+			found = dotted(s, i, done)
 		case 'J':
 			if i >= noToken {
 				found, noToken = jwt(s, i, done)
@@ -87,10 +97,14 @@ func (r *Redactor) builtin(spans []span, s []byte) []span {
 		case '[': // nothing in a marker means anything
 			i += markerLen(s[i:])
 			continue
-		case ':', '=':
-			if found = urlPassword(s, i); found.kind == 0 {
+		case ',':
+			found = r.tuple(s, i)
+		case ':':
+			if found = urlSecret(s, i); found.kind == 0 {
 				found = r.pair(s, i)
 			}
+		case '=':
+			found = r.pair(s, i)
 		}
 		if found.kind != 0 {
 			spans = append(spans, found)

@@ -12,6 +12,12 @@ func (k kind) cuts(value []byte) bool {
 		return false
 	case kindWeak:
 		return isRandom(value)
+	case kindQuery:
+		return len(value) >= 12 && hasDigit(value) && !isHarmless(value)
+	case kindSignature:
+		return len(value) >= 16 && hasDigit(value) && isToken(value) && !isMasked(value)
+	case kindPassword:
+		return !isHarmless(value) || isMasked(value) && !isStars(value) && !bytes.Contains(value, []byte(markerBegin))
 	default:
 		return !isHarmless(value)
 	}
@@ -37,9 +43,24 @@ func isHarmless(v []byte) bool {
 	if hash, ok := strings.CutPrefix(s, "hashed-jwt-"); ok && isHash([]byte(hash)) {
 		return true
 	}
+	if v[0] == '[' && v[len(v)-1] == ']' && isWord(v[1:len(v)-1]) { // [secure], of httpx
+		return true
+	}
 	return strings.HasPrefix(s, "REDACTED") || strings.HasPrefix(s, "os.environ") ||
 		strings.HasPrefix(s, "${") && strings.HasSuffix(s, "}") ||
 		strings.HasPrefix(s, "<") && strings.HasSuffix(s, ">")
+}
+
+// isStars reports whether v is a mask and little else: of a password, a few characters
+// between dots or stars may be all of it.
+func isStars(v []byte) bool {
+	hidden := bytes.Count(v, []byte("*")) + bytes.Count(v, []byte(".")) + bytes.Count(v, []byte("…"))
+	return hidden >= 3 && bytes.ContainsAny(v, "*…") && len(v)-hidden <= 12 || hidden == len(v)
+}
+
+// isToken reports whether v is of the bytes of a token, percent-encoded or not.
+func isToken(v []byte) bool {
+	return run(v, 0, func(c byte) bool { return isTokenByte(c) || c == '%' }) == len(v)
 }
 
 // isHash reports whether v is a SHA-256 in hex: what LiteLLM stores for a key.

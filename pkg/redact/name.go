@@ -1,6 +1,6 @@
 package redact
 
-import "strings"
+import "bytes"
 
 // Limits of a name that is looked at, in bytes; of a longer one its end is.
 const (
@@ -8,20 +8,41 @@ const (
 	maxName = 64
 )
 
-// builtinNames are the ends of names whose values are secrets, folded: see fold.
-func builtinNames() []string {
-	return []string{
-		"apikey", "apikeyhash", "authorization", "secret", "secretkey", "accesskey",
-		"privatekey", "masterkey", "subscriptionkey", "accountkey", "authkey", "virtualkey",
-		"password", "passwd", "passphrase",
-		"authtoken", "accesstoken", "refreshtoken", "bearertoken", "sessiontoken",
-		"securitytoken", "adtoken", "cookie", "credential", "credentials",
-		// These count alone only: see nameOf.
-		"pwd", "pass", "sig", "token",
-		// In texts: "Incorrect API key provided: …".
-		"provided",
-	}
+// secretName is the end of the names whose values are secrets, folded: see fold.
+type secretName struct {
+	end   string
+	kind  kind
+	alone bool // no other word may come before it
 }
+
+func secretNames() []secretName {
+	names := []secretName{
+		{"token", kindWeak, false}, {"auth", kindWeak, true}, {"sig", kindSignature, true},
+		{"amzsignature", kindSignature, false}, {"googsignature", kindSignature, false},
+		{"pwd", kindPassword, true}, {"pass", kindPassword, true},
+	}
+	for kind, ends := range map[kind][]string{
+		kindKey: {
+			"apikey", "apikeys", "apikeyhash", "authorization", "secret", "secrets", "secretkey", "accesskey",
+			"privatekey", "masterkey", "saltkey", "signingkey", "encryptionkey", "subscriptionkey", "accountkey",
+			"functionskey", "authkey", "virtualkey", "litellmkey", "credential", "credentials",
+		},
+		kindPassword: {"password", "passwords", "passwd", "passphrase", "passcode"},
+		kindToken: {
+			"authtoken", "accesstoken", "refreshtoken", "bearertoken", "sessiontoken", "securitytoken",
+			"apitoken", "azureadtoken", "cookie", "cookies",
+		},
+	} {
+		for _, end := range ends {
+			names = append(names, secretName{end, kind, false})
+		}
+	}
+	return names
+}
+
+// textNames are the ends of what means something before a ':' or '=' in texts only:
+// "Incorrect API key provided: …", "Received=…, expected to start with", ?key=….
+func textNames() []string { return []string{"provided", "received", "key", "auth", "signature"} }
 
 // nameKind says what stands under a name; 0 is nothing secret. Further words may
 // come before it: x-api-key, openaiApiKey, llm_provider-set-cookie.
@@ -33,16 +54,7 @@ func (r *Redactor) nameKind(name []byte) kind {
 		name = name[len(name)-maxName:]
 	}
 	var buf [maxName]byte
-	folded := fold(buf[:0], name)
-	k := nameOf(string(folded))
-	if k == 0 {
-		for _, more := range r.names {
-			if strings.HasSuffix(string(folded), more) {
-				return kindKey
-			}
-		}
-	}
-	return k
+	return r.nameOf(fold(buf[:0], name))
 }
 
 // mayEnd reports whether a secret's name may end as s does. A separator before the
@@ -53,31 +65,26 @@ func (r *Redactor) mayEnd(s []byte) bool {
 }
 
 // nameOf says what a folded name stands for.
-func nameOf(name string) kind {
-	name = strings.TrimSuffix(name, "provided")
-	switch name {
-	case "pwd", "pass":
-		return kindPassword
-	case "token", "sig":
-		return kindWeak
+func (r *Redactor) nameOf(name []byte) kind {
+	name = bytes.TrimSuffix(name, []byte("provided"))
+	if len(name) < minName {
+		return 0
 	}
-	switch end := strings.HasSuffix; {
-	case end(name, "password"), end(name, "passwd"), end(name, "passphrase"):
-		return kindPassword
-	case end(name, "apikey"), end(name, "apikeyhash"), end(name, "authorization"),
-		end(name, "secret"), end(name, "secretkey"), end(name, "accesskey"),
-		end(name, "privatekey"), end(name, "masterkey"), end(name, "subscriptionkey"),
-		end(name, "accountkey"), end(name, "authkey"), end(name, "virtualkey"),
-		end(name, "credential"), end(name, "credentials"):
-		return kindKey
-	case end(name, "authtoken"), end(name, "accesstoken"), end(name, "refreshtoken"),
-		end(name, "bearertoken"), end(name, "sessiontoken"), end(name, "securitytoken"),
-		end(name, "adtoken"), end(name, "cookie"):
-		return kindToken
-	case end(name, "token"):
-		return kindWeak
+	weak := kind(0)
+	for _, n := range r.names[name[len(name)-1]] {
+		if !hasSuffix(name, n.end) || n.alone && len(name) > len(n.end) {
+			continue
+		}
+		if n.kind != kindWeak {
+			return n.kind
+		}
+		weak = kindWeak // unless a longer name says more
 	}
-	return 0
+	return weak
+}
+
+func hasSuffix(s []byte, end string) bool {
+	return len(s) >= len(end) && string(s[len(s)-len(end):]) == end
 }
 
 // fold appends a name in lower case without separators, so that api_key, Api-Key,

@@ -7,29 +7,36 @@ const (
 	maxBare     = 256 // small: texts like password=password=… look at it again and again
 	maxQuoted   = 16 << 10
 	maxReceived = 512
+	maxCookie   = 4096
 )
 
 // pair finds the value behind the ':' or '=' at s[i] if a secret's name is before
-// it: api_key='…', "password": "…", Authorization: Token …, also with the escaped
-// quotes of JSON within JSON.
+// it: api_key='…', "password": "…", Authorization: Token …, ?key=…, also with the
+// escaped quotes of JSON within JSON and as bytes of Python (b'…').
 func (r *Redactor) pair(s []byte, i int) span {
-	name, ok := r.nameBefore(s, i)
+	begin, end, ok := r.nameBefore(s, i)
 	if !ok {
 		return span{}
 	}
+	name := s[begin:end]
 	if received(name) {
 		return receivedKey(s, i+1)
 	}
 	k := r.nameKind(name)
-	if k == 0 {
+	if s[i] == '=' {
+		word := name[bytes.LastIndexByte(name, ' ')+1:]
+		begin = end - len(word)
+		k = max(k, r.assigned(s, begin, word))
+	}
+	if k == 0 || s[i] == '=' && i+1 < len(s) && s[i+1] == '=' { // a comparison
 		return span{}
 	}
-	from := i + 1
-	for from < len(s) && s[from] == ' ' && from < i+3 {
-		from++
+	from := run(s[:min(len(s), i+3)], i+1, func(c byte) bool { return c == ' ' })
+	if k == kindPassword && from < len(s) && s[from] == '/' && equalFoldEnd(name, "pwd") { // a folder
+		return span{}
 	}
-	slashes := run(s, from, func(c byte) bool { return c == '\\' }) - from
-	if quote := from + slashes; quote < len(s) && (s[quote] == '"' || s[quote] == '\'') {
+	quote, slashes := quoteAt(s, from)
+	if quote >= 0 {
 		if to := quotedEnd(s, quote+1, s[quote], slashes); to >= 0 {
 			if k.cuts(s[quote+1 : to]) {
 				return span{quote + 1, to, k}
@@ -37,23 +44,58 @@ func (r *Redactor) pair(s []byte, i int) span {
 			return span{}
 		}
 		from = quote + 1 // cut in the middle
+	} else if k == kindPassword && s[i] == '=' && end == i && from == i+1 {
+		if found := dsnPassword(s, begin, from); found.kind != 0 {
+			return found
+		}
 	}
-	to := bareEnd(s, from)
-	if k == kindKey && equalFoldEnd(name, "authorization") && to < len(s) && s[to] == ' ' && isWord(s[from:to]) {
+	to, sure := bareEnd(s, from), false
+	switch {
+	case k == kindKey && equalFoldEnd(name, "authorization") && to < len(s) && s[to] == ' ' && isWord(s[from:to]):
 		from = to + 1 // behind the scheme
 		to = bareEnd(s, from)
+		sure = to-from >= longWord
+	case k == kindToken && s[i] == ':' && quote < 0 && equalFoldEnd(name, "cookie") && bytes.IndexByte(s[from:to], '=') > 0:
+		to = run(s[:min(len(s), from+maxCookie)], from, inCookies) // all of them
+		sure = true
 	}
 	value := s[from:to]
-	if k.cuts(value) && looksSecret(value) {
+	if k.cuts(value) && (sure || looksSecret(value)) {
 		return span{from, to, k}
 	}
 	return span{}
 }
 
-// nameBefore returns the name before the separator at s[i], with blanks in it. It
-// says no when its last byte ends no secret's name, which is nearly always.
-func (r *Redactor) nameBefore(s []byte, i int) ([]byte, bool) {
-	end := i
+// assigned is the kind of a word at s[begin] before a '=', where it means more than
+// elsewhere: in a list of settings, in a URL, in a header of AWS.
+func (r *Redactor) assigned(s []byte, begin int, word []byte) kind {
+	k := r.nameKind(word)
+	if k == 0 && equalFoldEnd(word, "signature") {
+		return kindSignature
+	}
+	return max(k, queryKind(s, begin, word))
+}
+
+// inCookies: what may stand in the line of a Cookie header.
+func inCookies(c byte) bool { return c >= ' ' && c != '"' && c != '\'' && c != '\\' }
+
+// quoteAt returns where the quote stands that a value at s[i] begins with, behind
+// that many backslashes and Python's mark of bytes; -1 if there is none.
+func quoteAt(s []byte, i int) (quote, slashes int) {
+	if i+1 < len(s) && s[i] == 'b' {
+		i++
+	}
+	quote = run(s, i, func(c byte) bool { return c == '\\' })
+	if quote < len(s) && (s[quote] == '"' || s[quote] == '\'') {
+		return quote, quote - i
+	}
+	return -1, 0
+}
+
+// nameBefore returns where the name before the separator at s[i] stands, with blanks
+// in it. It says no when its last byte ends no secret's name, which is nearly always.
+func (r *Redactor) nameBefore(s []byte, i int) (from, end int, ok bool) {
+	end = i
 	if end > 0 && s[end-1] == ' ' {
 		end--
 	}
@@ -64,13 +106,53 @@ func (r *Redactor) nameBefore(s []byte, i int) ([]byte, bool) {
 		}
 	}
 	if end < minName || !r.mayEnd(s[:end]) {
-		return nil, false
+		return 0, 0, false
 	}
-	from := end
+	from = end
 	for from > max(0, end-maxName) && (isKeyByte(s[from-1]) || s[from-1] == ' ') {
 		from--
 	}
-	return s[from:end], end-from >= minName
+	return from, end, end-from >= minName
+}
+
+// tuple finds the value of a header behind the ',' at s[i] of a pair of Python:
+// ('x-api-key', '…') or [b"x-api-key", b"…"]. A list of names looks alike, so that
+// the value must be one of a secret, and only words joined by '-' are headers.
+func (r *Redactor) tuple(s []byte, i int) span {
+	if i < minName+3 || s[i-1] != '\'' && s[i-1] != '"' || i+2 >= len(s) || s[i+1] != ' ' {
+		return span{}
+	}
+	begin, end, ok := r.nameBefore(s, i)
+	if !ok || begin < 2 {
+		return span{}
+	}
+	name := s[begin:end]
+	if bytes.IndexByte(name, '-') < 0 && !equalFoldEnd(name, "authorization") {
+		return span{}
+	}
+	open := begin - 1
+	if s[open] != s[i-1] {
+		return span{}
+	}
+	for open > 0 && (s[open-1] == '\\' || s[open-1] == 'b') {
+		open--
+	}
+	if open == 0 || s[open-1] != '(' && s[open-1] != '[' {
+		return span{}
+	}
+	k := r.nameKind(name)
+	quote, slashes := quoteAt(s, i+2)
+	if k == 0 || quote < 0 {
+		return span{}
+	}
+	to := quotedEnd(s, quote+1, s[quote], slashes)
+	if to < 0 || !k.cuts(s[quote+1:to]) || !looksSecret(s[quote+1:to]) {
+		return span{}
+	}
+	if next := to + slashes + 1; next >= len(s) || s[next] != ')' && s[next] != ']' {
+		return span{}
+	}
+	return span{quote + 1, to, k}
 }
 
 // received reports whether a name is the "Received" of LiteLLM's complaint about

@@ -33,10 +33,25 @@ func prefixes() []prefix {
 		{"ghr_", 20, isAlnum},
 		{"github_pat_", 20, isKeyByte},
 		{"glpat-", 16, isKeyByte}, // GitLab
-		{"xoxb-", 10, isKeyByte},  // Slack, four sorts
+		{"xoxb-", 10, isKeyByte},  // Slack
 		{"xoxp-", 10, isKeyByte},
 		{"xoxa-", 10, isKeyByte},
+		{"xoxe-", 10, isKeyByte},
+		{"xoxs-", 10, isKeyByte},
+		{"xoxc-", 10, isKeyByte},
+		{"xoxd-", 10, isKeyByte},
 		{"xapp-", 10, isKeyByte},
+		{"ALTAK-", 16, isTokenByte},   // Baidu
+		{"tgp_v1_", 16, isKeyByte},    // Together
+		{"esecret_", 16, isAlnum},     // Anyscale
+		{"lsv2_", 20, isKeyByte},      // LangSmith
+		{"GOCSPX-", 16, isKeyByte},    // Google's OAuth
+		{"glsa_", 20, isKeyByte},      // Grafana
+		{"sb_secret_", 16, isKeyByte}, // Supabase, two sorts
+		{"sbp_", 32, isAlnum},
+		{"npm_", 30, isAlnum},
+		{"dckr_pat_", 16, isKeyByte},
+		{"whsec_", 16, isTokenByte},
 	}
 }
 
@@ -87,9 +102,15 @@ func skKey(s []byte, i int) span {
 	return span{}
 }
 
-// upperPrefixed finds the keys of Google (AIza…) and AWS (AKIA…, ASIA…, ABSK…)
-// that begin at s[i].
-func upperPrefixed(s []byte, i int) span {
+// upperPrefixed finds the keys of Google (AIza…), AWS (AKIA…, ASIA…, ABSK…) and
+// Tencent (AKID…) that begin at s[i], and of Alibaba (LTAI…) whose 'A' it is. None
+// begins before done.
+func upperPrefixed(s []byte, i, done int) span {
+	if i-2 >= done && bytes.HasPrefix(s[i-2:], []byte("LTAI")) && starts(s, i-2) {
+		if to := run(s, i+2, isAlnum); to-i >= 14 && hasDigit(s[i:to]) {
+			return span{i - 2, to, kindKey}
+		}
+	}
 	if len(s)-i < 20 || !starts(s, i) {
 		return span{}
 	}
@@ -104,10 +125,60 @@ func upperPrefixed(s []byte, i int) span {
 		if to-begin >= 16 && (to == len(s) || !isAlnum(s[to])) {
 			return span{i, to, kindKey}
 		}
+	case "AKID":
+		if to := run(s, begin, isAlnum); to-begin >= 28 {
+			return span{i, to, kindKey}
+		}
 	case "ABSK":
 		if to := run(s, begin, isTokenByte); to-begin >= 40 {
 			return span{i, to, kindKey}
 		}
+	}
+	return span{}
+}
+
+// dapi finds a key of Databricks, "dapi" and 32 digits of hex, whose 'p' is s[i]. It
+// does not begin before done.
+func dapi(s []byte, i, done int) span {
+	from := i - 2
+	if from < done || s[from] != 'd' || s[from+1] != 'a' || len(s)-from < 36 || s[i+1] != 'i' || !starts(s, from) {
+		return span{}
+	}
+	to := run(s, from+4, isHex)
+	if to-from != 36 {
+		return span{}
+	}
+	if to+1 < len(s) && s[to] == '-' && isDigit(s[to+1]) {
+		to += 2
+	}
+	return span{from, to, kindKey}
+}
+
+// dotted finds the keys that have a '.', which is s[i], at a known place: those of
+// Zhipu (32 digits of hex, '.', 16 letters and digits) and the tokens of Google
+// (ya29.…) and Vault (hvs.…). None begins before done.
+func dotted(s []byte, i, done int) span {
+	if i-4 >= done && string(s[i-4:i]) == "ya29" && starts(s, i-4) {
+		if to := run(s, i+1, isKeyByte); to-i > 20 {
+			return span{i - 4, to, kindToken}
+		}
+	}
+	if i-3 >= done && string(s[i-3:i]) == "hvs" && starts(s, i-3) {
+		if to := run(s, i+1, isKeyByte); to-i > 20 {
+			return span{i - 3, to, kindToken}
+		}
+	}
+	from := i - 32
+	if from < done || len(s)-i < 17 || !isAlnum(s[i+1]) {
+		return span{}
+	}
+	for j := i - 1; j >= from; j-- {
+		if !isHex(s[j]) {
+			return span{}
+		}
+	}
+	if to := run(s, i+1, isAlnum); to-i-1 == 16 && starts(s, from) {
+		return span{from, to, kindKey}
 	}
 	return span{}
 }
@@ -162,7 +233,7 @@ func scheme(s []byte, i int) span {
 		to--
 	}
 	token := s[begin:to]
-	if len(token) < 8 || !irregular(token) || isMasked(token) || maskBegins(s[to:]) || maskBegins(s[end:]) {
+	if len(token) < 8 || !irregular(token) && len(token) < longWord || isMasked(token) || maskBegins(s[to:]) || maskBegins(s[end:]) {
 		return span{}
 	}
 	if bytes.HasPrefix(token, []byte("sk-")) {
@@ -170,6 +241,9 @@ func scheme(s []byte, i int) span {
 	}
 	return span{begin, to, kindToken}
 }
+
+// longWord is the length from which on nothing is a word of a language.
+const longWord = 20
 
 // irregular reports whether a word is none of a language: a digit, a '=', or an
 // upper-case letter behind a lower-case one.
@@ -180,41 +254,6 @@ func irregular(s []byte) bool {
 		}
 	}
 	return false
-}
-
-// maxUserinfo is how far around its ':' the "://" and the '@' of a URL with a
-// password are looked for, in bytes.
-const maxUserinfo = 256
-
-// urlPassword finds the password of a URL (https://user:password@host) behind the
-// ':' at s[i]. It may hold an '@' that should have been escaped.
-func urlPassword(s []byte, i int) span {
-	user := i
-	for user > max(0, i-maxUserinfo) && inUserinfo(s[user-1]) && s[user-1] != ':' {
-		user--
-	}
-	if !bytes.HasSuffix(s[:user], []byte("://")) {
-		return span{}
-	}
-	at := 0
-	for j := i + 1; j < min(len(s), i+maxUserinfo) && inUserinfo(s[j]); j++ {
-		if s[j] == '@' {
-			at = j
-		}
-	}
-	if at == 0 || isHarmless(s[i+1:at]) {
-		return span{}
-	}
-	return span{i + 1, at, kindPassword}
-}
-
-// inUserinfo: what may stand before the host of a URL, and mistakes that are made.
-func inUserinfo(c byte) bool {
-	switch c {
-	case '/', '?', '#', '"', '\'', '<', '>', '\\', '`':
-		return false
-	}
-	return c > ' '
 }
 
 func equalFold(s []byte, lowerCase string) bool {

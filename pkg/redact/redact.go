@@ -19,7 +19,7 @@ type Options struct {
 
 // Redactor takes secrets out of text. It may be used by several goroutines.
 type Redactor struct {
-	names    []string // folded, see fold
+	names    [256][]secretName // by the last byte
 	patterns []*regexp.Regexp
 	prefixes [256][]prefix // by the byte before the last
 	trigger  [256]bool     // bytes at which find looks closer
@@ -38,24 +38,38 @@ type scratch struct {
 func New(o Options) *Redactor {
 	r := &Redactor{patterns: o.Patterns}
 	r.scratch.New = func() any { return new(scratch) }
+	for _, n := range secretNames() {
+		r.addName(n)
+	}
 	for _, name := range o.Names {
 		if folded := fold(nil, []byte(name)); len(folded) >= minName {
-			r.names = append(r.names, string(folded))
+			r.addName(secretName{end: string(folded), kind: kindKey})
 		}
 	}
-	for _, c := range []byte("-_AJBb[:=") {
+	for _, name := range textNames() {
+		r.addEnd(name)
+	}
+	for _, c := range []byte("-_AJBbp.,[:=") {
 		r.trigger[c] = true
 	}
 	for _, p := range prefixes() {
 		c := p.text[len(p.text)-2]
 		r.prefixes[c] = append(r.prefixes[c], p)
 	}
-	for _, name := range append(builtinNames(), r.names...) {
-		last, before := name[len(name)-1], name[len(name)-2]
-		r.ends[last] |= 1 << (before & 31)
-		r.ends[upper(last)] |= 1 << (before & 31)
-	}
 	return r
+}
+
+func (r *Redactor) addName(n secretName) {
+	last := n.end[len(n.end)-1]
+	r.names[last] = append(r.names[last], n)
+	r.addEnd(n.end)
+}
+
+// addEnd lets mayEnd say yes to a name.
+func (r *Redactor) addEnd(name string) {
+	last, before := name[len(name)-1], name[len(name)-2]
+	r.ends[last] |= 1 << (before & 31)
+	r.ends[upper(last)] |= 1 << (before & 31)
 }
 
 // Text appends src without its secrets to dst. src may be any bytes.
@@ -106,6 +120,7 @@ func (r *Redactor) json(dst, src []byte, whole bool) ([]byte, bool) {
 		found   bool // a secret
 		name    kind // of the last name
 		valueAt = -1 // where the value of the last name begins, if it is a secret's
+		inList  bool // and stands in a list
 	)
 	for i := 0; ; {
 		open := index(src, i, '"')
@@ -141,9 +156,17 @@ func (r *Redactor) json(dst, src []byte, whole bool) ([]byte, bool) {
 			found = true
 		}
 
-		i, valueAt = end+1, -1
-		if isName && name != 0 {
+		i = end + 1
+		switch {
+		case isName && name != 0:
 			valueAt = skipBlank(src, colon+1)
+			if inList = valueAt < len(src) && src[valueAt] == '['; inList {
+				valueAt = skipBlank(src, valueAt+1)
+			}
+		case inList && open == valueAt && colon < len(src) && src[colon] == ',':
+			valueAt = skipBlank(src, colon+1)
+		default:
+			valueAt = -1
 		}
 		if i >= len(src) {
 			return append(dst, src[copied:]...), found
