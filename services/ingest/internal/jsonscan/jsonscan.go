@@ -8,10 +8,9 @@ package jsonscan
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"iter"
-	"unicode/utf8"
+	"strings"
 )
 
 var (
@@ -105,75 +104,15 @@ func Text(value []byte) (text string, ok bool) {
 	}
 }
 
-// Beginning is [Text] of the first n bytes of a longer value, Ending of its last n:
-// cut between two characters, an escape being one.
-func Beginning(value []byte, n int) (text string, ok bool) {
-	if len(value) <= n {
-		return Text(value)
-	}
-	if value[0] != '"' {
-		return string(bytes.ToValidUTF8(value[:runeStart(value, n)], []byte("\uFFFD"))), true
-	}
-	end := 1
-	for end < n {
-		slash := bytes.IndexByte(value[end:n], '\\')
-		if slash < 0 {
-			end = runeStart(value, n)
-			break
-		}
-		escape := 2
-		if at := end + slash + 1; at < len(value) && value[at] == 'u' {
-			escape = len(`\u0000`)
-		}
-		if end+slash+escape > n {
-			end += slash
-			break
-		}
-		end += slash + escape
-	}
-	return unquote(append(value[:end:end], '"')), true
-}
-
-// Ending is described at [Beginning].
-func Ending(value []byte, n int) (text string, ok bool) {
-	if len(value) <= n {
-		return Text(value)
-	}
-	rest := value[len(value)-n:]
-	if value[0] != '"' {
-		return string(bytes.ToValidUTF8(rest, nil)), true
-	}
-	const longest = len(`\ud83d\ude00`)
-	for i := longest; i < len(rest); i++ { // behind so many bytes without a backslash no escape is open
-		slash := bytes.LastIndexByte(rest[i-longest:i], '\\')
-		if slash < 0 {
-			quoted := append([]byte{'"'}, bytes.ToValidUTF8(rest[i:], nil)...)
-			return unquote(quoted), true
-		}
-		i += slash
-	}
-	return "", true
-}
-
-// runeStart returns the largest index up to n at which a character begins.
-func runeStart(b []byte, n int) int {
-	for n > 0 && !utf8.RuneStart(b[n]) {
-		n--
-	}
-	return n
-}
-
 // unquote returns the text of a JSON string; of a malformed one what is between
 // the quotes.
 func unquote(value []byte) string {
 	inner := bytes.TrimSuffix(value[1:], []byte{'"'})
-	if bytes.IndexByte(inner, '\\') >= 0 {
-		var s string
-		if json.Unmarshal(value, &s) == nil {
-			return s
-		}
+	text, ok := unescape(inner)
+	if !ok {
+		text = string(inner)
 	}
-	return string(bytes.ToValidUTF8(inner, []byte("\uFFFD")))
+	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
 // skipValue returns the end of the value that begins at i, -1 if there is none.

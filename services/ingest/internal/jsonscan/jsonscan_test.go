@@ -72,6 +72,7 @@ func TestText(t *testing.T) {
 	for value, want := range map[string]string{
 		`"a\n\"b\" \u00e9\ud83d\ude00"`: "a\n\"b\" é😀", `""`: "", `12.50`: "12.50", `true`: "true",
 		`{"a": 1}`: `{"a": 1}`, "\"a\xffb\"": "a\uFFFDb", "\"\\n\xff\"": "\n\uFFFD", `"\ud800"`: "\uFFFD", `"\x"`: `\x`, `"`: "",
+		`"\b\f\r\t\/\\\u0041"`: "\b\f\r\t/\\A", `"\ud83dA"`: "\uFFFDA", `"\ud83d\u0041"`: "\uFFFDA", `"\u00g0"`: `\u00g0`, `"\u12"`: `\u12`, `"a\"`: `a\`,
 	} {
 		if got, ok := Text([]byte(value)); got != want || !ok {
 			t.Errorf("Text(%s) = %q, %t, want %q", value, got, ok, want)
