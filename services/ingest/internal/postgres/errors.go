@@ -6,6 +6,9 @@ import (
 	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/faultwire/faultwire/pkg/config"
+	"github.com/faultwire/faultwire/services/ingest/internal/container"
 )
 
 // SQLSTATEs that decide what is done ("PostgreSQL Error Codes" in the manual).
@@ -15,6 +18,8 @@ const (
 	StateInvalidAuth     = "28000" // also: no line in pg_hba.conf
 	StateNoDatabase      = "3D000"
 	StateNoPrivilege     = "42501"
+	StateProtocol        = "08P01" // a pooler, which knows few startup parameters
+	StateNotSupported    = "0A000" // of a slot: on a standby before PostgreSQL 16
 	StateTooManyConns    = "53300" // connections, or max_wal_senders on a replication connection
 	StateLimitExceeded   = "53400" // max_replication_slots
 	StateInUse           = "55006" // the slot has a follower
@@ -52,12 +57,13 @@ func IsSettings(err error) bool {
 
 // UnreachableError is a connection that could not be made now, but may be later.
 type UnreachableError struct {
+	Setting string // that says where it is: postgres.url, postgres.container
 	Address string
 	Cause   error
 }
 
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("postgres.url: no connection to %s: %v", e.Address, e.Cause)
+	return fmt.Sprintf("%s: no connection to %s: %v", e.Setting, e.Address, e.Cause)
 }
 
 func (e *UnreachableError) Unwrap() error { return e.Cause }
@@ -73,22 +79,39 @@ func State(err error) string {
 // refused says what an error of connecting means. The password is in none of
 // pgx's errors.
 func (d *Dialer) refused(err error) error {
+	if faults, ok := errors.AsType[config.Faults](err); ok {
+		return faults
+	}
+	if fault, ok := errors.AsType[*container.Error](err); ok {
+		if fault.Permanent {
+			return &SettingsError{Setting: "postgres.container", Problem: fault.Problem, Remedy: fault.Remedy}
+		}
+		return fault
+	}
+	if IsSettings(err) {
+		return err
+	}
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
+		if fault := d.encryption(err); fault != nil {
+			return fault
+		}
 		return d.unreachable(err)
 	}
 	switch pg.Code {
 	case StateInvalidPassword, StateInvalidAuth:
-		return &SettingsError{
-			Setting: "postgres.url",
-			Problem: fmt.Sprintf("%s does not let user %q in: %s", d.Address(), d.User(), pg.Message),
-			Remedy:  "Set postgres.user and postgres.password (FAULTWIRE_POSTGRES_USER, FAULTWIRE_POSTGRES_PASSWORD), or allow this host in pg_hba.conf",
-		}
+		return d.notLetIn(err, pg)
 	case StateNoDatabase:
 		return &SettingsError{
 			Setting: "postgres.database",
 			Problem: fmt.Sprintf("%s has no database %q", d.Address(), d.Database()),
 			Remedy:  "Set postgres.database (FAULTWIRE_POSTGRES_DATABASE) to LiteLLM's, the last part of its DATABASE_URL",
+		}
+	case StateProtocol:
+		return &SettingsError{
+			Setting: "postgres.url",
+			Problem: fmt.Sprintf("%s is a pooler (pgbouncer?) that does not take our connections: %s", d.Address(), pg.Message),
+			Remedy:  "Set postgres.url (FAULTWIRE_POSTGRES_URL) to the address of PostgreSQL itself, often port 5432 instead of 6432 or 6543, or a host without -pooler",
 		}
 	case StateNoPrivilege:
 		return &SettingsError{
@@ -98,6 +121,30 @@ func (d *Dialer) refused(err error) error {
 		}
 	}
 	return d.unreachable(pg)
+}
+
+// notLetIn says what would let us in.
+func (d *Dialer) notLetIn(err error, pg *pgconn.PgError) error {
+	fault := &SettingsError{
+		Setting: d.where(),
+		Problem: fmt.Sprintf("%s does not let user %q in: %s", d.Address(), d.User(), pg.Message),
+		Remedy:  "Set postgres.user and postgres.password (FAULTWIRE_POSTGRES_USER, FAULTWIRE_POSTGRES_PASSWORD), or allow this host in pg_hba.conf",
+	}
+	if d.container != nil {
+		fault.Remedy = "Set postgres.user and postgres.password (FAULTWIRE_POSTGRES_USER, FAULTWIRE_POSTGRES_PASSWORD): those of the container's environment count only when its database is made"
+	}
+	if pg.Code == StateInvalidAuth {
+		d.orCertificate(err, pg, fault)
+	}
+	return fault
+}
+
+// where is the setting that says where the database is.
+func (d *Dialer) where() string {
+	if d.container != nil {
+		return "postgres.container"
+	}
+	return "postgres.url"
 }
 
 // refusedReplication is refused for a replication connection, which asks for
@@ -132,6 +179,13 @@ func (d *Dialer) Replicable(err error) error {
 	switch State(err) {
 	case StateNoPrivilege:
 		return d.noReplication()
+	case StateNotSupported:
+		return &SettingsError{
+			Setting: "postgres.url",
+			Problem: d.Address() + " is a standby that can't decode its log, which takes PostgreSQL 16",
+			Remedy:  "Set postgres.url (FAULTWIRE_POSTGRES_URL) to the address of its primary",
+			Cause:   pgError(err),
+		}
 	case StateLimitExceeded:
 		return &SettingsError{
 			Setting: "max_replication_slots",
@@ -159,7 +213,7 @@ func (d *Dialer) unreachable(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err
 	}
-	return &UnreachableError{Address: d.Address(), Cause: err}
+	return &UnreachableError{Setting: d.where(), Address: d.Address(), Cause: err}
 }
 
 // pgError cuts err down to what the server said.
