@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,11 +35,7 @@ func newDatabase(cfg Config, log *slog.Logger) (*database, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	text, err := cfg.Postgres.ConnString()
-	if err != nil {
-		return nil, err
-	}
-	dialer, err := postgres.NewDialer(text)
+	dialer, err := postgres.New(cfg.Postgres, os.Getenv)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 type Report struct {
 	Server          string // version, "15.4"
 	Target          string // user@host/database, without the password
+	Route           string // into the container, "through docker exec"; empty without one
 	Table           string // quoted and qualified
 	Publication     string
 	PublicationMade bool // false: it was there, and is as it must be
@@ -70,7 +71,7 @@ func Check(ctx context.Context, cfg Config, log *slog.Logger) error {
 
 func (d *database) report(v *visit, m made) Report {
 	r := Report{
-		Server: v.server.Version, Target: d.cfg.Postgres.Target(), Table: v.table.Name(),
+		Server: v.server.Version, Target: d.dialer.Target(), Route: d.dialer.Route(), Table: v.table.Name(),
 		Publication: d.cfg.Ingest.Publication, PublicationMade: m.publication,
 		Slot: d.cfg.Ingest.Slot, SlotMade: m.slot,
 	}

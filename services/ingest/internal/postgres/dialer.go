@@ -6,10 +6,14 @@ import (
 	"maps"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/faultwire/faultwire/pkg/config"
+	"github.com/faultwire/faultwire/services/ingest/internal/container"
 )
 
 const (
@@ -49,41 +53,154 @@ func formats() map[string]string {
 
 // Dialer opens connections to one database.
 type Dialer struct {
-	config *pgx.ConnConfig
+	settings  config.Postgres
+	text      string               // instead of settings: a connection string
+	container *container.Container // nil = none
+
+	mu    sync.Mutex
+	last  *pgx.ConnConfig // what was connected with last, for messages
+	route string
+}
+
+// New makes a dialer of the settings. getenv gives what the docker command goes by
+// (os.Getenv), and is used with postgres.container only. Nothing is connected to,
+// but the files of TLS are read.
+func New(settings config.Postgres, getenv func(string) string) (*Dialer, error) {
+	d := &Dialer{settings: settings}
+	if settings.Container != "" {
+		d.container = container.New(settings.Container, getenv)
+	}
+	_, err := d.parse(settings)
+	return d, err
 }
 
 // NewDialer reads a connection string in one of the forms that libpq takes.
 func NewDialer(connString string) (*Dialer, error) {
-	config, err := pgx.ParseConfig(connString)
+	d := &Dialer{text: connString}
+	_, err := d.parse(d.settings)
+	return d, err
+}
+
+// parse reads settings and the files they name: certificates are replaced while we
+// run.
+func (d *Dialer) parse(settings config.Postgres) (*pgx.ConnConfig, error) {
+	text := d.text
+	if text == "" {
+		var err error
+		if text, err = settings.ConnString(); err != nil {
+			return nil, err
+		}
+	}
+	parsed, err := pgx.ParseConfig(text)
 	if err != nil {
-		return nil, &SettingsError{Setting: "postgres.url", Problem: "can't be read", Remedy: "use the form postgres://user:password@host:5432/database", Cause: err}
+		return nil, unreadable(err)
 	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
+	if parsed.ConnectTimeout == 0 {
+		parsed.ConnectTimeout = connectTimeout
 	}
-	maps.Copy(config.RuntimeParams, formats())
+	maps.Copy(parsed.RuntimeParams, formats())
 	// No named prepared statements: a pooler may stand in between.
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	return &Dialer{config: config}, nil
+	parsed.DefaultQueryExecMode = pgx.QueryExecModeExec
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last = parsed
+	return parsed.Copy(), nil
 }
 
-// Address is host:port of the server.
+func (d *Dialer) used() *pgx.ConnConfig {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.last
+}
+
+// Address is host:port of the server. Before a container was asked, its name stands
+// for its host.
 func (d *Dialer) Address() string {
-	return net.JoinHostPort(d.config.Host, strconv.Itoa(int(d.config.Port)))
+	c := d.used()
+	return net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))
 }
 
-// User is the role we connect as.
-func (d *Dialer) User() string { return d.config.User }
+// User is the role we connect as; with a container, known after a connection was
+// tried.
+func (d *Dialer) User() string { return d.used().User }
 
-// Database is the name of the database.
-func (d *Dialer) Database() string { return d.config.Database }
+// Database is the name of the database, known when [Dialer.User] is.
+func (d *Dialer) Database() string { return d.used().Database }
+
+// Target is user@host:port/database for people, without the password. What a
+// container has told is in it.
+func (d *Dialer) Target() string {
+	if d.text != "" {
+		return d.User() + "@" + d.Address() + "/" + d.Database()
+	}
+	settings := d.settings
+	if d.Route() != "" {
+		settings.User, settings.Database = d.User(), d.Database()
+	}
+	return settings.Target()
+}
+
+// Route says how the last connection reached the container, to follow "reached":
+// "through docker exec", "at its address 172.17.0.2:5432". "" without a container.
+func (d *Dialer) Route() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.route
+}
+
+// connect finds the server anew and calls open with what to connect with.
+func (d *Dialer) connect(ctx context.Context, open func(*pgx.ConnConfig) error) error {
+	if d.container == nil {
+		parsed, err := d.parse(d.settings)
+		if err != nil {
+			return err
+		}
+		return open(parsed)
+	}
+	found, err := d.container.Find(ctx)
+	if err != nil {
+		return err
+	}
+	parsed, err := d.parse(d.settings.Inside(found.Environ))
+	if err != nil {
+		return err
+	}
+	err = open(d.lead(parsed, found, false))
+	if state := State(err); (state == StateInvalidPassword || state == StateInvalidAuth) && d.Route() != container.RelayRoute {
+		// PostgreSQL's image trusts who comes from inside, as `docker exec psql` does,
+		// and the password it was made with may have been changed.
+		if open(d.lead(parsed, found, true)) == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// lead makes connections go into the container.
+func (d *Dialer) lead(parsed *pgx.ConnConfig, found *container.Found, relayOnly bool) *pgx.ConnConfig {
+	parsed = parsed.Copy()
+	parsed.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	parsed.DialFunc = func(ctx context.Context, _, address string) (net.Conn, error) {
+		conn, route, err := found.Dial(ctx, address, relayOnly)
+		if err == nil {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.route = route
+		}
+		return conn, err
+	}
+	return parsed
+}
 
 // SQL opens a connection for queries, each at most 30 s long unless its session
 // says otherwise. Errors are those of [Dialer.refused].
 func (d *Dialer) SQL(ctx context.Context) (*pgx.Conn, error) {
-	config := d.config.Copy()
-	config.RuntimeParams["statement_timeout"] = milliseconds(statementTimeout)
-	conn, err := pgx.ConnectConfig(ctx, config)
+	var conn *pgx.Conn
+	err := d.connect(ctx, func(c *pgx.ConnConfig) (err error) {
+		c.RuntimeParams["statement_timeout"] = milliseconds(statementTimeout)
+		conn, err = pgx.ConnectConfig(ctx, c)
+		return err
+	})
 	if err != nil {
 		return nil, d.refused(err)
 	}
@@ -109,15 +226,19 @@ func Encoding(conn *pgconn.PgConn) string {
 // encoding that [Encoding] gave. onNotice gets the server's notices and
 // warnings; it may be nil.
 func (d *Dialer) Replication(ctx context.Context, encoding string, onNotice func(*pgconn.Notice)) (*pgconn.PgConn, error) {
-	config := d.config.Config.Copy()
-	config.RuntimeParams["replication"] = "database"
-	config.RuntimeParams["client_encoding"] = encoding
-	config.RuntimeParams["wal_sender_timeout"] = milliseconds(SenderTimeout)
-	config.RuntimeParams["lock_timeout"] = milliseconds(lockTimeout)
-	if onNotice != nil {
-		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { onNotice(n) }
-	}
-	conn, err := pgconn.ConnectConfig(ctx, config)
+	var conn *pgconn.PgConn
+	err := d.connect(ctx, func(full *pgx.ConnConfig) (err error) {
+		c := &full.Config
+		c.RuntimeParams["replication"] = "database"
+		c.RuntimeParams["client_encoding"] = encoding
+		c.RuntimeParams["wal_sender_timeout"] = milliseconds(SenderTimeout)
+		c.RuntimeParams["lock_timeout"] = milliseconds(lockTimeout)
+		if onNotice != nil {
+			c.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { onNotice(n) }
+		}
+		conn, err = pgconn.ConnectConfig(ctx, c)
+		return err
+	})
 	if err != nil {
 		return nil, d.refusedReplication(err)
 	}
