@@ -55,10 +55,15 @@ type span struct {
 	kind     kind
 }
 
+// minSecret is the least that can hold a secret, in bytes: sk-1234, pwd=abc.
+const minSecret = 7
+
 // find appends the secrets in s to spans: in order, not overlapping. If there are
 // any and it is so told, s as a whole is one.
 func (r *Redactor) find(spans []span, s []byte, whole bool) []span {
-	spans = r.builtin(spans, s)
+	if len(s) >= minSecret {
+		spans = r.builtin(spans, s)
+	}
 	if len(r.patterns) > 0 {
 		spans = r.matches(spans, s)
 	}
@@ -73,14 +78,15 @@ func (r *Redactor) builtin(spans []span, s []byte) []span {
 	done := 0    // where the last span ended
 	noToken := 0 // no JWT begins before here, see jwt
 	for i := 0; i < len(s); i++ {
-		if !r.trigger[s[i]] {
+		before := r.trigger[s[i]]
+		if before == 0 || i > 0 && before&bit(s[i-1]) == 0 {
 			continue
 		}
 		var found span
 		switch s[i] {
 		case '-', '_':
-			if found = r.prefixed(s, i, done); found.kind == 0 && s[i] == '-' {
-				found = privateKey(s, i)
+			if found = r.prefixed(s, i, done); found.kind == 0 && i+1 < len(s) && s[i+1] == 'B' {
+				found = privateKey(s, i-4, done)
 			}
 		case 'A':
 			found = upperPrefixed(s, i, done)
@@ -114,6 +120,9 @@ func (r *Redactor) builtin(spans []span, s []byte) []span {
 	}
 	return spans
 }
+
+// bit is a byte's place in a set of bytes, which it shares with seven others.
+func bit(c byte) uint32 { return 1 << (c & 31) }
 
 // starts reports whether a secret may start at i: no letter or digit before it,
 // unless that belongs to an escape (\n, \u003d, %3D) in text within text.

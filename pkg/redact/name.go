@@ -61,7 +61,7 @@ func (r *Redactor) nameKind(name []byte) kind {
 // last byte counts for any byte.
 func (r *Redactor) mayEnd(s []byte) bool {
 	last, before := s[len(s)-1], s[len(s)-2]
-	return r.ends[last]&(1<<(before&31)) != 0 || r.ends[last] != 0 && !isAlnum(before)
+	return r.ends[last]&bit(before) != 0 || r.ends[last] != 0 && !isAlnum(before)
 }
 
 // nameOf says what a folded name stands for.

@@ -13,10 +13,10 @@ const (
 )
 
 // privateKey finds a private key of PEM (PKCS #1 and #8, SEC 1, OpenSSH, PGP) whose
-// first line begins at s[i], also with its line breaks escaped or gone, and also if
+// first line begins at s[i], not before done, also with its line breaks escaped or gone, and also if
 // it was cut somewhere. Certificates and public keys are no secrets.
-func privateKey(s []byte, i int) span {
-	if !bytes.HasPrefix(s[i:], []byte(pemBegin)) {
+func privateKey(s []byte, i, done int) span {
+	if i < done || !bytes.HasPrefix(s[i:], []byte(pemBegin)) {
 		return span{}
 	}
 	title := s[i+len(pemBegin) : min(len(s), i+len(pemBegin)+64)]

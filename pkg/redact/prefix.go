@@ -61,7 +61,7 @@ func (r *Redactor) prefixed(s []byte, i, done int) span {
 		return span{}
 	}
 	group := r.prefixes[s[i-1]]
-	if len(group) == 0 {
+	if len(group) == 0 || r.prefixEnds[s[i-1]]&bit(s[i-2]) == 0 {
 		return span{}
 	}
 	head := s[done : i+1]

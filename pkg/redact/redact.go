@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"math"
 	"regexp"
 	"sync"
 )
@@ -22,11 +23,11 @@ type Redactor struct {
 	names    [256][]secretName // by the last byte
 	patterns []*regexp.Regexp
 	prefixes [256][]prefix // by the byte before the last
-	trigger  [256]bool     // bytes at which find looks closer
-	// ends holds, by the last byte of a name, which bytes may stand before it:
-	// those whose lower five bits are a bit set. It rules most names out.
-	ends    [256]uint32
-	scratch sync.Pool // of *scratch
+	// trigger holds, by byte, which bytes may stand before it where find looks closer,
+	// prefixEnds and ends those before the last byte of a prefix without its '-' or '_'
+	// and of a name. They rule nearly everything out.
+	trigger, prefixEnds, ends [256]uint32
+	scratch                   sync.Pool // of *scratch
 }
 
 type scratch struct {
@@ -49,12 +50,21 @@ func New(o Options) *Redactor {
 	for _, name := range textNames() {
 		r.addEnd(name)
 	}
-	for _, c := range []byte("-_AJBbp.,[:=") {
-		r.trigger[c] = true
+	for _, c := range []byte("ABb[:=") {
+		r.trigger[c] = math.MaxUint32
 	}
-	for _, p := range prefixes() {
-		c := p.text[len(p.text)-2]
-		r.prefixes[c] = append(r.prefixes[c], p)
+	for c, before := range map[byte]string{'-': "-", 'J': "y", 'p': "a", ',': `"'`, '.': "0123456789abcdefABCDEFs"} {
+		for _, b := range []byte(before) {
+			r.trigger[c] |= bit(b)
+		}
+	}
+	for _, p := range append(prefixes(), prefix{text: "sk-"}) {
+		end := p.text[len(p.text)-3:]
+		r.trigger[end[2]] |= bit(end[1])
+		r.prefixEnds[end[1]] |= bit(end[0])
+		if p.min > 0 {
+			r.prefixes[end[1]] = append(r.prefixes[end[1]], p)
+		}
 	}
 	return r
 }
@@ -68,8 +78,8 @@ func (r *Redactor) addName(n secretName) {
 // addEnd lets mayEnd say yes to a name.
 func (r *Redactor) addEnd(name string) {
 	last, before := name[len(name)-1], name[len(name)-2]
-	r.ends[last] |= 1 << (before & 31)
-	r.ends[upper(last)] |= 1 << (before & 31)
+	r.ends[last] |= bit(before)
+	r.ends[upper(last)] |= bit(before)
 }
 
 // Text appends src without its secrets to dst. src may be any bytes.
