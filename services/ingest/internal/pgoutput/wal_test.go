@@ -6,15 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/faultwire/faultwire/pkg/testkit"
-	"github.com/faultwire/faultwire/services/ingest/internal/pgoutput"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 	"github.com/faultwire/faultwire/services/ingest/internal/slot"
-	"github.com/faultwire/faultwire/services/ingest/internal/spendlog"
 	"github.com/faultwire/faultwire/services/ingest/internal/spendlogtest"
 )
 
@@ -46,63 +42,18 @@ func TestCornersFromWAL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	follow(t, dialer, db.Name, func(layout *spendlog.Layout, columns []spendlog.Column, row []spendlog.Value) bool {
-		if err := table.Check(layout, columns, row); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err = spendlogtest.Follow(ctx, dialer, db.Name, "faultwire", func(row spendlogtest.Row) bool {
+		if err := table.Check(row.Layout, row.Columns, row.Values); err != nil {
 			t.Error(err)
 		}
 		return len(table.Unseen()) > 0
 	})
+	if err != nil {
+		t.Error(err)
+	}
 	if table.Len() != len(spendlogtest.Corners()) {
 		t.Errorf("%d rows of %d", table.Len(), len(spendlogtest.Corners()))
-	}
-}
-
-// follow gives the rows that a slot brings until yield returns false.
-func follow(t *testing.T, dialer *postgres.Dialer, slot string, yield func(*spendlog.Layout, []spendlog.Column, []spendlog.Value) bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	conn, err := dialer.Replication(ctx, "UTF8", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	err = pglogrepl.StartReplication(ctx, conn, slot, 0, pglogrepl.StartReplicationOptions{PluginArgs: []string{"proto_version '1'", "publication_names 'faultwire'"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var (
-		decoder  pgoutput.Decoder
-		relation pgoutput.Relation
-		layout   *spendlog.Layout
-	)
-	for {
-		received, err := conn.ReceiveMessage(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, ok := received.(*pgproto3.CopyData)
-		if !ok || data.Data[0] != pglogrepl.XLogDataByteID {
-			continue
-		}
-		x, err := pglogrepl.ParseXLogData(data.Data[1:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		message, err := decoder.Decode(x.WALData)
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch m := message.(type) {
-		case pgoutput.Relation:
-			relation = m
-			if layout, err = spendlog.NewLayout(m.Columns); err != nil {
-				t.Fatal(err)
-			}
-		case pgoutput.Insert:
-			if !yield(layout, relation.Columns, m.Values) {
-				return
-			}
-		}
 	}
 }

@@ -17,6 +17,9 @@ type Found struct {
 	// Unfiltered: successes are sent too, and dropped by ingest. It works, at a
 	// quarter of the rate (PostgreSQL 15; 14 has no filters).
 	Unfiltered bool
+	// Rescued: rescued requests are sent too, and dropped by ingest, because
+	// ingest.include_rescued is false. It works; [Publication.Repair] ends it.
+	Rescued bool
 	// Moved: it has no table, or LiteLLM's under another name: somebody dropped it, or
 	// renamed it and made a new one (LiteLLM #29466). Rows of the new one don't come
 	// until [Publication.Repair] has been run.
@@ -78,14 +81,17 @@ func (p Publication) check(ctx context.Context, conn pgx.Tx) (Found, error) {
 		found.Unfiltered = p.Major >= filterMajor
 		return found, nil
 	}
-	passes, filters, err := p.try(ctx, conn, *is.tables[0].filter)
-	if err != nil {
+	sends, err := p.try(ctx, conn, *is.tables[0].filter)
+	switch {
+	case err != nil:
 		return found, err
-	}
-	if !passes {
+	case !sends.failures:
 		return found, p.wrong("its row filter keeps failures back: "+*is.tables[0].filter, "Run as its owner: "+p.Repair())
+	case p.Table.Rescued && !sends.rescued:
+		return found, p.wrong("ingest.include_rescued is true and its row filter keeps rescued requests back: "+*is.tables[0].filter, "Run as its owner: "+p.Repair())
 	}
-	found.Unfiltered = !filters
+	found.Unfiltered = sends.successes
+	found.Rescued = sends.rescued && !p.Table.Rescued
 	return found, nil
 }
 
@@ -148,29 +154,33 @@ func (p Publication) read(ctx context.Context, conn pgx.Tx) (published, error) {
 	return is, err
 }
 
-// try evaluates a filter on made-up rows: whether all failures pass, and whether
-// successes don't. A filter can be written in many ways, so its text says
-// little; what it does to rows says all. PostgreSQL allows only immutable
-// expressions on one row's columns in it.
-func (p Publication) try(ctx context.Context, conn pgx.Tx, filter string) (passes, filters bool, err error) {
+// sent says of which rows a filter lets all pass.
+type sent struct{ failures, successes, rescued bool }
+
+// try evaluates a filter on made-up rows. A filter can be written in many ways, so
+// its text says little; what it does to rows says all. PostgreSQL allows only
+// immutable expressions on one row's columns in it.
+func (p Publication) try(ctx context.Context, conn pgx.Tx, filter string) (sent, error) {
 	failures := `[{"metadata": {"status": "failure"}}]`
 	successes := `[{"metadata": {}}]`
 	if p.Table.Has("status") {
 		failures = `[{"status": "failure", "metadata": {"status": "failure"}}, {"status": "failure", "metadata": {}}, {"status": "failure"},
 			{"status": "other", "metadata": {}}, {"status": null, "metadata": {"status": "failure"}}]`
-		successes = `[{"status": "success", "metadata": {}}, {"status": "success", "metadata": {"status": "success"}}]`
+		successes = `[{"status": "success", "metadata": {}}, {"status": "success", "metadata": {"status": "success", "attempted_retries": 0, "error_information": null}}]`
 	}
-	const query = `SELECT bool_and(coalesce((%[1]s), false)) FROM json_populate_recordset(NULL::%[2]s, %[3]s)`
-	one := func(rows string) (all bool, err error) {
-		err = conn.QueryRow(ctx, fmt.Sprintf(query, filter, p.Table.Name(), postgres.Literal(rows))).Scan(&all)
-		return all, err
+	const (
+		query   = `SELECT bool_and(coalesce((%[1]s), false)) FROM json_populate_recordset(NULL::%[2]s, %[3]s)`
+		rescued = `[{"status": "success", "metadata": {"error_information": {"error_class": "x"}}}, {"status": "success", "metadata": {"attempted_fallbacks": 1}},
+			{"status": "success", "metadata": {"attempted_retries": 2}}]`
+	)
+	var all sent
+	for _, test := range []struct {
+		rows string
+		pass *bool
+	}{{failures, &all.failures}, {successes, &all.successes}, {rescued, &all.rescued}} {
+		if err := conn.QueryRow(ctx, fmt.Sprintf(query, filter, p.Table.Name(), postgres.Literal(test.rows))).Scan(test.pass); err != nil {
+			return sent{}, fmt.Errorf("try the row filter of publication %q: %w", p.Name, err)
+		}
 	}
-	if passes, err = one(failures); err != nil {
-		return false, false, fmt.Errorf("try the row filter of publication %q: %w", p.Name, err)
-	}
-	sends, err := one(successes)
-	if err != nil {
-		return false, false, fmt.Errorf("try the row filter of publication %q: %w", p.Name, err)
-	}
-	return passes, !sends, nil
+	return all, nil
 }
