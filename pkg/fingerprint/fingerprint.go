@@ -54,8 +54,12 @@ type Kind struct {
 
 // Of returns the kind of e. It never fails: bytes of any sort have a kind.
 func Of(e Error) Kind {
-	e.Class, e.Code, e.Provider = name(e.Class), name(e.Code), name(e.Provider)
-	text, template := read(e)
+	text, template, _ := read(&e)
+	return kindOf(e, text, template)
+}
+
+// kindOf returns the kind of an error that was read.
+func kindOf(e Error, text, template string) Kind {
 	r := classify(e, template)
 	k := Kind{
 		ID:       identity(e, r, template),
@@ -77,11 +81,14 @@ func Of(e Error) Kind {
 // name returns a short field without the spaces around it.
 func name(s string) string { return strings.TrimSpace(clip(s, maxName)) }
 
-// read returns the innermost message and its template.
-func read(e Error) (text, template string) {
+// read trims the short fields and returns the innermost message with its template.
+// traced: they are of the traceback.
+func read(e *Error) (text, template string, traced bool) {
+	e.Class, e.Code, e.Provider = name(e.Class), name(e.Code), name(e.Provider)
 	text, partial := innermost(clip(e.Message, maxInput))
 	if blank(text) {
-		return readTraceback(e)
+		text, template = readTraceback(*e)
+		return text, template, true
 	}
 	masked := text
 	if partial {
@@ -91,7 +98,7 @@ func read(e Error) (text, template string) {
 		// Nothing but control characters, quotes or courtesy.
 		template = noMessage
 	}
-	return text, template
+	return text, template, false
 }
 
 // blank reports whether a message says nothing: Python's words for nothing count.
