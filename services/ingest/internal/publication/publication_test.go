@@ -120,7 +120,8 @@ func TestMoved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, conn := open(t, testkit.Postgres(t))
+			db := testkit.Postgres(t)
+			p, conn := open(t, db)
 			if err := p.Create(t.Context(), conn); err != nil {
 				t.Fatal(err)
 			}
@@ -129,6 +130,7 @@ func TestMoved(t *testing.T) {
 				t.Fatalf("before: %+v, %v", before, err)
 			}
 			exec(t, conn, move)
+			conn = db.Conn(t) // without a statement that was prepared for the other table
 			if found, err := p.Check(t.Context(), conn); err != nil || !found.Moved {
 				t.Fatalf("moved: %+v, %v", found, err)
 			}
