@@ -178,7 +178,9 @@ func (p Publication) try(ctx context.Context, conn pgx.Tx, filter string) (sent,
 		rows string
 		pass *bool
 	}{{failures, &all.failures}, {successes, &all.successes}, {rescued, &all.rescued}} {
-		if err := conn.QueryRow(ctx, fmt.Sprintf(query, filter, p.Table.Name(), postgres.Literal(test.rows))).Scan(test.pass); err != nil {
+		// Never prepared: a plan doesn't notice that its type was dropped with the table.
+		sql := fmt.Sprintf(query, filter, p.Table.Name(), postgres.Literal(test.rows))
+		if err := conn.QueryRow(ctx, sql, pgx.QueryExecModeExec).Scan(test.pass); err != nil {
 			return sent{}, fmt.Errorf("try the row filter of publication %q: %w", p.Name, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -170,5 +171,35 @@ func agree(t *testing.T, db *testkit.Database, p publication.Publication, n int)
 	}
 	if check, err := p.Check(t.Context(), conn); err == nil && p.Major >= 15 && !check.Unfiltered && came != len(bySQL) {
 		t.Errorf("the filter lets %d rows pass, %d are wanted", came, len(bySQL))
+	}
+}
+
+// TestSettingChanged: a publication made with the other setting is told, with the
+// statement that mends it.
+func TestSettingChanged(t *testing.T) {
+	t.Parallel()
+	p, conn := open(t, testkit.Postgres(t))
+	if p.Major < 15 {
+		return // no filters
+	}
+	if err := p.Create(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	p.Table.Rescued = true
+	_, err := p.Check(t.Context(), conn)
+	if !postgres.IsSettings(err) || !strings.Contains(err.Error(), "ingest.include_rescued") || !strings.Contains(err.Error(), p.Repair()) {
+		t.Fatalf("set to true: %v", err)
+	}
+	exec(t, conn, p.Repair())
+	if found, err := p.Check(t.Context(), conn); err != nil || found.Rescued || found.Unfiltered {
+		t.Errorf("mended: %+v, %v", found, err)
+	}
+	p.Table.Rescued = false
+	if found, err := p.Check(t.Context(), conn); err != nil || !found.Rescued || found.Unfiltered {
+		t.Errorf("set to false: %+v, %v", found, err)
+	}
+	exec(t, conn, p.Repair())
+	if found, err := p.Check(t.Context(), conn); err != nil || found.Rescued {
+		t.Errorf("mended: %+v, %v", found, err)
 	}
 }
