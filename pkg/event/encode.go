@@ -12,7 +12,7 @@ import (
 func Encode(v any) ([]byte, error) {
 	f, ok := v.(*Failure)
 	if !ok {
-		return encode(v)
+		return encode(v, 0)
 	}
 	row := f.Row
 	if len(row) == 0 {
@@ -23,7 +23,7 @@ func Encode(v any) ([]byte, error) {
 		*bare
 		Row *struct{} `json:"row,omitempty"`
 	}{bare: (*bare)(f)}
-	b, err := encode(head)
+	b, err := encode(head, len(row)+besidesRow+len(f.Text))
 	if err != nil {
 		return nil, err
 	}
@@ -32,8 +32,13 @@ func Encode(v any) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-func encode(v any) ([]byte, error) {
+// besidesRow is what a failure takes without its row and text, mostly.
+const besidesRow = 2 << 10
+
+// encode returns the JSON of v in a slice with some room behind it.
+func encode(v any, room int) ([]byte, error) {
 	var buf bytes.Buffer
+	buf.Grow(room)
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {

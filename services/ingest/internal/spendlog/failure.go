@@ -69,7 +69,7 @@ func (l *Layout) Failure(row []Value, o Options) (*event.Failure, error) {
 	f.Provider, f.Team = o.name(l.providerOf(row, meta)), o.name(l.teamOf(row, meta))
 	f.Own, f.HealthCheck = l.isOwn(row, meta, o.OwnUser), l.isHealthCheck(row, meta)
 
-	kind := fingerprint.Of(l.errorOf(row, meta))
+	kind := l.kinds.Of(l.errorOf(row, meta))
 	if f.Rescued = l.Rescued(row); f.Rescued && or(meta.errorClass) == "" {
 		kind = rescue(meta)
 		f.Model, f.Provider = o.name(l.calledOf(row, meta)), event.Unknown

@@ -3,6 +3,8 @@ package spendlog
 import (
 	"fmt"
 	"strings"
+
+	"github.com/faultwire/faultwire/pkg/fingerprint"
 )
 
 // Column is a column of a Relation message or of a query's result.
@@ -28,6 +30,8 @@ type Layout struct {
 	endTime, status, model, modelGroup      int // -1 = this release has no such column
 	provider, apiKey, teamID, endUser, tags int
 	messages, response, proxyRequest        int
+
+	kinds fingerprint.Cache // of the rows read with it
 }
 
 // NewLayout makes the layout of a table or a query. The error wraps
