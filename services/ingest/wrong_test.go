@@ -90,13 +90,6 @@ func TestWrongSettings(t *testing.T) {
 				r.exec(t, fix)
 			},
 		},
-		"slot without its publication": {
-			func(t *testing.T, r *rig) {
-				r.exec(t, fmt.Sprintf("SELECT pg_create_logical_replication_slot('%s', 'pgoutput')", r.db.Name))
-			},
-			[]string{"ingest.publication", "has to be older", "pg_drop_replication_slot"},
-			func(t *testing.T, r *rig) { r.exec(t, fmt.Sprintf("SELECT pg_drop_replication_slot('%s')", r.db.Name)) },
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
