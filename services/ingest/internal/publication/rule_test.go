@@ -88,15 +88,18 @@ func fillOdd(t *testing.T, conn *pgx.Conn, table postgres.Table, rows []sample.R
 	if table.Has("status") {
 		column, statuses = ", status", []string{", 'success'", ", 'failure'", ", NULL", ", ''"}
 	}
-	insert := `INSERT INTO ` + table.Name() + ` (request_id, call_type, "startTime", "endTime", metadata` + column + `) VALUES (gen_random_uuid()::text, '', now(), now(), `
-	for _, status := range statuses {
-		for _, metadata := range odd() {
-			exec(t, conn, insert+postgres.Literal(metadata)+status+")")
-		}
-		exec(t, conn, insert+"NULL"+status+")")
-		n += len(odd()) + 1
+	all := []string{"NULL"}
+	for _, metadata := range odd() {
+		all = append(all, postgres.Literal(metadata))
 	}
-	return n
+	var values []string
+	for _, status := range statuses {
+		for _, metadata := range all {
+			values = append(values, "(gen_random_uuid()::text, '', now(), now(), "+metadata+status+")")
+		}
+	}
+	exec(t, conn, `INSERT INTO `+table.Name()+` (request_id, call_type, "startTime", "endTime", metadata`+column+`) VALUES `+strings.Join(values, ", "))
+	return n + len(values)
 }
 
 // agree compares the three: the ids of the wanted rows by SQL, by reading all rows,
