@@ -71,6 +71,9 @@ func (c *checker) postgres() {
 	if p.Container != "" && !isContainer(p.Container) {
 		c.fault("postgres.container", "found %s: wanted the name or the id of a Docker container, as docker ps shows it", shown(p.Container))
 	}
+	if p.Container != "" && strings.HasPrefix(conn.host, "/") {
+		c.fault("postgres.host", "found a folder: inside a container only a host name or address can be reached; leave it out for the container itself")
+	}
 	if p.Port < 0 || p.Port > 65535 {
 		c.fault("postgres.port", "found %d: wanted 1 to 65535", p.Port)
 	}

@@ -38,6 +38,9 @@ type Config struct {
 	// (see defaultSettings). Durability is PostgreSQL's own (fsync = on) unless
 	// switched off here.
 	Settings map[string]string
+	// Files are written into the server's data folder before it starts, by name, to
+	// be read by it alone: pg_hba.conf, a certificate and its key.
+	Files map[string][]byte
 	// Log receives one line for each step that takes a while; nil means silence.
 	Log func(line string)
 }

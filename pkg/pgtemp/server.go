@@ -94,6 +94,15 @@ func (s *Server) create(ctx context.Context) error {
 		}
 		return fmt.Errorf("make a PostgreSQL %s database cluster in %s: %w: %s", s.install.version, s.dir, err, trimLine(out))
 	}
+	for name, data := range s.cfg.Files {
+		path := filepath.Join(s.data(), name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			return fmt.Errorf("write a file of the server: %w", err)
+		}
+		if err := s.who.own(path); err != nil {
+			return err
+		}
+	}
 	return writeSettings(s.data(), s.cfg.Settings)
 }
 

@@ -75,21 +75,20 @@ func (s *sharedServer) get(ctx context.Context) (*pgtemp.Server, error) {
 	}
 	if s.server == nil && s.err == nil {
 		// Tests want speed; the one about durability starts its own server.
-		s.server, s.err = startServer(ctx, map[string]string{"fsync": "off", "full_page_writes": "off"}, nil)
+		s.server, s.err = startServer(ctx, pgtemp.Config{Settings: map[string]string{"fsync": "off", "full_page_writes": "off"}})
 		s.templates = map[string]bool{}
 	}
 	return s.server, s.err
 }
 
-func startServer(ctx context.Context, settings map[string]string, log func(string)) (*pgtemp.Server, error) {
-	major := 0
+func startServer(ctx context.Context, cfg pgtemp.Config) (*pgtemp.Server, error) {
 	if v := os.Getenv(MajorVariable); v != "" {
 		var err error
-		if major, err = strconv.Atoi(v); err != nil {
+		if cfg.Major, err = strconv.Atoi(v); err != nil {
 			return nil, fmt.Errorf("%s=%q is no PostgreSQL major version; set it to one as 17, or to nothing for any", MajorVariable, v)
 		}
 	}
-	return pgtemp.Start(ctx, pgtemp.Config{Major: major, Settings: settings, Log: log})
+	return pgtemp.Start(ctx, cfg)
 }
 
 // PostgresServer starts a server for one test, to be stopped and started in it.
@@ -97,7 +96,14 @@ func startServer(ctx context.Context, settings map[string]string, log func(strin
 // It is closed at the end of the test.
 func PostgresServer(t testing.TB, settings map[string]string) *pgtemp.Server {
 	t.Helper()
-	server, err := startServer(t.Context(), settings, func(line string) { t.Log(line) })
+	return PostgresServerWith(t, settings, nil)
+}
+
+// PostgresServerWith is PostgresServer with files in its data folder, such as
+// pg_hba.conf.
+func PostgresServerWith(t testing.TB, settings map[string]string, files map[string][]byte) *pgtemp.Server {
+	t.Helper()
+	server, err := startServer(t.Context(), pgtemp.Config{Settings: settings, Files: files, Log: func(line string) { t.Log(line) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 // dialCommand lets the docker command connect to its engine: `docker system
 // dial-stdio` passes the API through, which is how the command itself works over
 // ssh.
-func dialCommand(ctx context.Context) (net.Conn, error) {
+func dialCommand(ctx context.Context, getenv func(string) string) (net.Conn, error) {
 	path, err := exec.LookPath("docker")
 	if err != nil {
 		return nil, &Error{
@@ -22,7 +22,14 @@ func dialCommand(ctx context.Context) (net.Conn, error) {
 		}
 	}
 	// The connection outlives the dial: Close ends the command.
-	return startCommand(exec.CommandContext(context.WithoutCancel(ctx), path, "system", "dial-stdio"))
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, "system", "dial-stdio")
+	cmd.Env = cmd.Environ()
+	for _, name := range []string{"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG"} {
+		if value := getenv(name); value != "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	return startCommand(cmd)
 }
 
 // commandConn is a connection to a command's stdin and stdout. A pipe between

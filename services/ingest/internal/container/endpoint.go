@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 )
 
 const (
@@ -50,7 +51,10 @@ func findEndpoint(getenv func(string) string) (endpoint, error) {
 	case "tcp", "http", "https":
 		return tcpEndpoint(getenv, u)
 	}
-	return endpoint{address: cmp.Or(u.Scheme, "its named pipe"), dial: dialCommand}, nil
+	return endpoint{
+		address: "the other end of the docker command",
+		dial:    func(ctx context.Context) (net.Conn, error) { return dialCommand(ctx, getenv) },
+	}, nil
 }
 
 // contextHost is the engine of the docker command's context, "" for its default.
@@ -74,7 +78,7 @@ func contextHost(getenv func(string) string) string {
 	}
 	sum := sha256.Sum256([]byte(name))
 	readJSON(filepath.Join(folder, "contexts", "meta", hex.EncodeToString(sum[:]), "meta.json"), &meta)
-	if host := meta.Endpoints.Docker.Host; len(host) > 7 && host[:7] == "unix://" {
+	if host := meta.Endpoints.Docker.Host; strings.HasPrefix(host, "unix://") {
 		return host
 	}
 	return "context://" // the command knows its keys and tunnels

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 )
 
 // Error is a container that can't be found or reached.
@@ -55,6 +56,9 @@ func (c *Container) ours(e *engine, err error) error {
 			Problem: "no Docker is at " + e.address, Permanent: true, Cause: err,
 			Remedy: "Start Docker, set DOCKER_HOST if it is elsewhere, or set postgres.url instead",
 		}
+	}
+	if call, ok := errors.AsType[*url.Error](err); ok {
+		err = call.Err // its own text repeats a URL that means nothing to people
 	}
 	return &Error{
 		Problem: "Docker at " + e.address + " does not answer: " + shown(err.Error()), Cause: err,

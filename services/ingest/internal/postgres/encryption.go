@@ -106,12 +106,11 @@ func namesOf(cert *x509.Certificate) string {
 	return plain.Line(strings.Join(names, ", "), 200)
 }
 
+// issuerOf names who signed a certificate; one that signed itself is the
+// authority's own.
 func issuerOf(cert *x509.Certificate) string {
-	switch {
-	case cert == nil:
+	if cert == nil {
 		return "somebody"
-	case cert.Issuer.String() == cert.Subject.String():
-		return "itself"
 	}
-	return fmt.Sprintf("%q", cert.Issuer.CommonName)
+	return fmt.Sprintf("%q", plain.Line(cert.Issuer.CommonName, 80))
 }
