@@ -21,9 +21,12 @@ type relay struct {
 	mu     sync.Mutex
 	target string // host:port
 	refuse func(startup map[string]string) *pgproto3.ErrorResponse
-	limit  int64 // bytes of a replication connection from the server, then it is cut; 0 = none
-	conns  map[net.Conn]struct{}
-	group  sync.WaitGroup
+	// limit, in bytes from the server, cuts a replication connection; the next one may
+	// carry four times as many. 0 = none.
+	limit int64
+	stall bool // nothing is carried, and no connection ends
+	conns map[net.Conn]struct{}
+	group sync.WaitGroup
 }
 
 // relayed leads the rig's service through a relay.
@@ -92,6 +95,12 @@ func (p *relay) join(client net.Conn) {
 	}
 	p.mu.Lock()
 	target, refuse, limit := p.target, p.refuse, p.limit
+	if startup["replication"] == "" {
+		limit = 0
+	}
+	if limit > 0 {
+		p.limit *= 4
+	}
 	p.mu.Unlock()
 	if refuse != nil {
 		if no := refuse(startup); no != nil {
@@ -110,15 +119,32 @@ func (p *relay) join(client net.Conn) {
 		return
 	}
 	var answers io.Reader = server
-	if startup["replication"] != "" && limit > 0 {
+	if limit > 0 {
 		answers = io.LimitReader(server, limit)
 	}
 	p.group.Go(func() {
-		_, _ = io.Copy(server, client)
+		_, _ = io.Copy(p.stalling(server), client)
 		_ = server.Close()
 	})
-	_, _ = io.Copy(client, answers)
+	_, _ = io.Copy(p.stalling(client), answers)
 }
+
+// stalling drops what is written while the relay stalls.
+func (p *relay) stalling(to io.Writer) io.Writer {
+	return writer(func(b []byte) (int, error) {
+		p.mu.Lock()
+		stall := p.stall
+		p.mu.Unlock()
+		if stall {
+			return len(b), nil
+		}
+		return to.Write(b)
+	})
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(b []byte) (int, error) { return w(b) }
 
 // readStartup reads the first packet of a client that wants no encryption.
 func readStartup(client io.Reader) (packet []byte, parameters map[string]string, err error) {
