@@ -16,7 +16,7 @@ var version string
 func main() {
 	ctx, stop := program.Signals(context.Background())
 	code := command.Main(ctx, command.Process{
-		Version: version, Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
+		Version: version, Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	})
 	stop()
 	os.Exit(code)

@@ -27,6 +27,7 @@ type Process struct {
 	Version string // of the build; empty = dev
 	Args    []string
 	Environ []string
+	Stdin   io.Reader // nil = empty
 	Stdout  io.Writer
 	Stderr  io.Writer
 }
@@ -66,6 +67,7 @@ func (s *session) root() *cobra.Command {
 seconds; every report.every they are in dated files, with exact numbers by kind, model and key, and with an LLM's
 hypothesis for each kind where one is configured.`,
 		Example: `  faultwire demo                                                     see it work, with nothing of your own
+  faultwire check --postgres-url postgres://user:password@host/litellm
   faultwire run --postgres-url postgres://user:password@host/litellm
   faultwire replay --days 7 --model gpt-4o`,
 		SilenceErrors: true,
@@ -78,7 +80,7 @@ hypothesis for each kind where one is configured.`,
 		return program.Usage(fmt.Errorf("%w; %s --help lists the flags", err, c.CommandPath()))
 	})
 	s.flags.Register(root.PersistentFlags())
-	root.AddCommand(s.run(), s.setup(), s.replay(), s.demo(), s.version())
+	root.AddCommand(s.run(), s.check(), s.setup(), s.teardown(), s.replay(), s.demo(), s.version())
 	return root
 }
 

@@ -38,7 +38,7 @@ func TestVersion(t *testing.T) {
 // TestHelp: every command has an example and the flags that all take.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{}, {"--help"}, {"run", "--help"}, {"setup", "-h"}, {"replay", "--help"}, {"demo", "--help"}, {"version", "--help"}, {"help", "run"}} {
+	for _, args := range [][]string{{}, {"--help"}, {"run", "--help"}, {"setup", "-h"}, {"check", "--help"}, {"teardown", "--help"}, {"replay", "--help"}, {"demo", "--help"}, {"version", "--help"}, {"help", "run"}} {
 		code, stdout, stderr := call(t, nil, args...)
 		if code != 0 || stderr != "" {
 			t.Errorf("%q: exit code %d, %s", args, code, stderr)
@@ -60,7 +60,11 @@ func TestWrongUse(t *testing.T) {
 		want    []string
 	}{
 		"rum":                         {want: []string{`"rum" is no command`, "did you mean run?"}},
-		"teardown":                    {want: []string{`"teardown" is no command`, "faultwire --help"}},
+		"reset":                       {want: []string{`"reset" is no command`, "faultwire --help"}},
+		"teardown":                    {want: []string{"postgres.url", "DATABASE_URL"}},
+		"check":                       {want: []string{"postgres.url", "DATABASE_URL"}},
+		"check --json --ready":        {want: []string{"--json", "--ready"}},
+		"setup --admin-url mysql":     {want: []string{"--admin-url: postgres.url"}},
 		"version now":                 {want: []string{`"now"`, "faultwire version --help"}},
 		"replay --modell x":           {want: []string{"--modell", "faultwire replay --help"}},
 		"replay --limit many":         {want: []string{"--limit", "many"}},
@@ -101,7 +105,7 @@ func TestSetupPrint(t *testing.T) {
 	if code != 0 || !strings.Contains(stderr, "127.0.0.1:1") || strings.Contains(stderr+stdout, "secret") {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
-	for _, want := range []string{"-- For PostgreSQL 15", "CREATE PUBLICATION \"faultwire\"", "pg_create_logical_replication_slot('my_slot'"} {
+	for _, want := range []string{"-- For PostgreSQL 15", "CREATE ROLE \"faultwire\" LOGIN REPLICATION CONNECTION LIMIT", "GRANT SELECT ON \"public\".\"LiteLLM_SpendLogs\" TO \"faultwire\";", "CREATE PUBLICATION \"faultwire\"", "pg_create_logical_replication_slot('my_slot'"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the output lacks %q:\n%s", want, stdout)
 		}

@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 
@@ -40,6 +42,12 @@ const (
 	None      Mode = ""
 	Streaming Mode = "streaming"
 	Polling   Mode = "polling"
+)
+
+// Settings of ingest.mode; the third is auto.
+const (
+	modeStream = "stream"
+	modePoll   = "poll"
 )
 
 // Config says which database, and what is wanted of it.
@@ -134,8 +142,8 @@ func (x *checkup) add(f doctor.Finding) { x.findings = append(x.findings, f) }
 
 // mode is what all findings together leave.
 func (x *checkup) mode() Mode {
-	stream := !x.noStream && x.Mode != "poll"
-	poll := !x.noPoll && x.Mode != "stream"
+	stream := !x.noStream && x.Mode != modePoll
+	poll := !x.noPoll && x.Mode != modeStream
 	switch {
 	case stream:
 		return Streaming
@@ -148,13 +156,17 @@ func (x *checkup) mode() Mode {
 // blocked adds what keeps us from streaming: no more than a warning where polling
 // will do, nothing where nobody wants to stream.
 func (x *checkup) blocked(name, fix, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !x.noStream && x.Mode != modeStream { // said once
+		text += ": polling will be used"
+	}
 	x.noStream = true
 	switch x.Mode {
-	case "poll":
-	case "stream":
-		x.add(doctor.Fail(name, fix, "%s", fmt.Sprintf(format, args...)))
+	case modePoll:
+	case modeStream:
+		x.add(doctor.Fail(name, fix, "%s", text))
 	default:
-		x.add(doctor.Warn(name, fix, "%s: polling will be used", fmt.Sprintf(format, args...)))
+		x.add(doctor.Warn(name, fix, "%s", text))
 	}
 }
 
@@ -169,7 +181,7 @@ func parts(err error) (text, fix string) {
 		if fault.Cause != nil {
 			text += ": " + fault.Cause.Error()
 		}
-		return text, fault.Remedy
+		return text, lower(fault.Remedy)
 	}
 	if away, ok := errors.AsType[*postgres.UnreachableError](err); ok {
 		if postgres.State(err) == stateProtocol {
@@ -179,3 +191,15 @@ func parts(err error) (text, fix string) {
 	}
 	return err.Error(), ""
 }
+
+// lower makes the beginning of a sentence fit for the middle of a line: Run, but not
+// GRANT.
+func lower(text string) string {
+	if len(text) < 2 || unicode.IsUpper(rune(text[1])) {
+		return text
+	}
+	return strings.ToLower(text[:1]) + text[1:]
+}
+
+// tableName is LiteLLM's table as people call it.
+func (x *checkup) tableName() string { return strings.TrimPrefix(x.table.Name(), `"public".`) }

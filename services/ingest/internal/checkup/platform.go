@@ -32,7 +32,7 @@ type platform struct {
 	kind    kind
 	unit    string // debian: 16-main
 	name    string // docker: container; compose: service
-	connect string // docker: psql's -U and -d
+	connect string // docker: psql's -U and -d; debian: its -p, if that is needed
 }
 
 // String is for the line of the server; empty when there is nothing to say.
@@ -55,6 +55,8 @@ func (p platform) String() string {
 	}
 	return ""
 }
+
+const defaultPort = "5432"
 
 // marks are the roles by which a managed service gives itself away, and the end of
 // its host names.
@@ -93,9 +95,9 @@ func (x *checkup) findPlatform(ctx context.Context) error {
 	if err := x.conn.QueryRow(ctx, query).Scan(&roles, &prefixes, &cluster, &isAurora); err != nil {
 		return fmt.Errorf("find out where the server runs: %w", err)
 	}
-	host, _, err := net.SplitHostPort(x.Dialer.Address())
+	host, port, err := net.SplitHostPort(x.Dialer.Address())
 	if err != nil {
-		host = x.Dialer.Address()
+		return fmt.Errorf("find out where the server runs: %w", err)
 	}
 	x.platform = managed(host, roles, prefixes)
 	switch {
@@ -109,6 +111,9 @@ func (x *checkup) findPlatform(ctx context.Context) error {
 	default:
 		if unit, ok := debianCluster(cluster); ok {
 			x.platform = platform{kind: debian, unit: unit}
+			if port != defaultPort {
+				x.platform.connect = " -p " + port
+			}
 		}
 	}
 	return nil

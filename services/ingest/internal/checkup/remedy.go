@@ -19,13 +19,13 @@ func shell(word string) string {
 func (p platform) restarted(sql string) string {
 	switch p.kind {
 	case debian:
-		return fmt.Sprintf("sudo -u postgres psql -c %s && sudo systemctl restart postgresql@%s", shell(sql), p.unit)
+		return fmt.Sprintf("sudo -u postgres psql%s -c %s && sudo systemctl restart postgresql@%s", p.connect, shell(sql), p.unit)
 	case docker:
 		return fmt.Sprintf("docker exec %[1]s psql %[2]s -c %[3]s && docker restart %[1]s", shell(p.name), p.connect, shell(sql))
 	case compose:
-		return fmt.Sprintf("as a superuser: %s;  then docker compose restart %s", sql, shell(p.name))
+		return fmt.Sprintf("as a superuser: %s; then docker compose restart %s", sql, shell(p.name))
 	}
-	return fmt.Sprintf("as a superuser: %s;  then restart PostgreSQL", sql)
+	return fmt.Sprintf("as a superuser: %s; then restart PostgreSQL", sql)
 }
 
 // restart is for a setting that was made, and waits.
@@ -74,7 +74,7 @@ func (p platform) replication(role string) string {
 	case supabase:
 		return fmt.Sprintf("as postgres: ALTER ROLE %s REPLICATION; (before PostgreSQL 17 only the user postgres may replicate)", quote(role))
 	case neon:
-		return fmt.Sprintf("ALTER ROLE %s REPLICATION;  or use a role made in Neon's console", quote(role))
+		return fmt.Sprintf("ALTER ROLE %s REPLICATION; or use a role made in Neon's console", quote(role))
 	}
 	return fmt.Sprintf("as a superuser: ALTER ROLE %s REPLICATION;", quote(role))
 }

@@ -55,9 +55,9 @@ func (x *checkup) lookAtRole(ctx context.Context) error {
 		x.noPoll = true
 		fix := "as the table's owner or a superuser: " + strings.Join(grants.Table, " ")
 		if x.mode() == Streaming {
-			x.add(doctor.Warn(nameRole, fix, "%s may not read %s: no report on what was before, no replay, nothing in the place of a lost slot", name, x.table.Name()))
+			x.add(doctor.Warn(nameRole, fix, "%s may not read %s: no report on what was before, no replay, nothing in the place of a lost slot", name, x.tableName()))
 		} else {
-			x.add(doctor.Fail(nameRole, fix, "%s may not read %s, which polling needs", name, x.table.Name()))
+			x.add(doctor.Fail(nameRole, fix, "%s may not read %s, which polling needs", name, x.tableName()))
 		}
 	}
 	if len(grants.Aliases) > 0 {
@@ -69,7 +69,7 @@ func (x *checkup) lookAtRole(ctx context.Context) error {
 			"%s may have %d connections, and faultwire with a replay beside it takes up to %d", name, n, role.Connections))
 	}
 	if x.rights.superuser {
-		x.add(doctor.Warn(nameRole, "faultwire setup --admin-url URL  makes a role that may read what it must, and prints its URL",
+		x.add(doctor.Warn(nameRole, "faultwire setup --admin-url URL makes a role that may read what it must, and prints its URL",
 			"%s is a superuser: faultwire needs no more than to read and to replicate", name))
 	}
 	if len(x.findings) == before {

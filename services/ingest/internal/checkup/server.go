@@ -43,7 +43,7 @@ func (x *checkup) lookAtServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%s as %s, table %s found (LiteLLM %s layout%s)", x.version(), x.Dialer.User(), x.table.Name(), layout(x.table), size)
+	text := fmt.Sprintf("%s as %s, table %s found (LiteLLM %s layout%s)", x.version(), x.Dialer.User(), x.tableName(), layout(x.table), size)
 	switch {
 	case x.server.Major() > newestMajor:
 		x.add(doctor.Warn(namePostgres, fmt.Sprintf("look whether a newer faultwire knows PostgreSQL %d", x.server.Major()), "%s; this release is newer than any that faultwire was tried with", text))

@@ -19,7 +19,7 @@ func (x *checkup) lookAtSlot(ctx context.Context) error {
 		return err
 	}
 	if x.hasSlot = found; !found {
-		if !x.noStream && x.Mode != "poll" {
+		if !x.noStream && x.Mode != modePoll {
 			x.add(doctor.Fine(nameSlot, "%q is not there yet: `faultwire run` makes it", x.Slot))
 		}
 		return nil
@@ -58,7 +58,7 @@ func (x *checkup) lookAtFollower(ctx context.Context, state slot.State) error {
 		text += ", nobody follows it now"
 	}
 	switch {
-	case state.ActivePID == 0 && (x.noStream || x.Mode == "poll"):
+	case state.ActivePID == 0 && (x.noStream || x.Mode == modePoll):
 		x.add(doctor.Warn(nameSlot, "remove what keeps from streaming, or drop it: "+slot.DropSQL(x.Slot), "%s, and nobody will: it makes the server keep WAL for ever", text))
 	case state.Status == "unreserved" || state.Safe != nil && *state.Safe <= 0:
 		x.add(doctor.Warn(nameSlot, "start faultwire now; raise max_slot_wal_keep_size", "%s: it is lost at the next checkpoint", text))
@@ -84,24 +84,24 @@ func (x *checkup) lookAtPublication(ctx context.Context) error {
 		text, fix = parts(p.Missing(x.Slot))
 		x.blocked(namePublication, fix, "%s", text)
 	case !found.Exists && !x.rights.publish():
-		x.blocked(namePublication, "as a superuser, or as the owner of the table with CREATE on the database: "+p.CreateSQL()+"  (`faultwire setup --admin-url URL` does it)",
+		x.blocked(namePublication, "faultwire setup --admin-url URL, or, as a superuser or as the owner of the table with CREATE on the database: "+p.CreateSQL(),
 			"%q is not there, and role %s may not make it", x.Publication, x.Dialer.User())
-	case !found.Exists && (x.noStream || x.Mode == "poll"):
+	case !found.Exists && (x.noStream || x.Mode == modePoll):
 	case !found.Exists:
 		x.add(doctor.Fine(namePublication, "%q is not there yet: `faultwire run` makes it", x.Publication))
 	case found.Moved:
-		x.add(doctor.Warn(namePublication, "as its owner: "+p.Repair(), "%q follows a table that LiteLLM's was before: rows of %s don't come", x.Publication, p.Table.Name()))
+		x.add(doctor.Warn(namePublication, "as its owner: "+p.Repair(), "%q follows a table that LiteLLM's was before: rows of %s don't come", x.Publication, x.tableName()))
 	case found.Unfiltered:
 		x.add(doctor.Warn(namePublication, "as its owner: "+p.Repair(), "%q sends successful requests too, which costs the database four times as much", x.Publication))
 	default:
-		x.add(doctor.Fine(namePublication, "%q sends failed requests of %s, once, when they are inserted", x.Publication, p.Table.Name()))
+		x.add(doctor.Fine(namePublication, "%q sends failed requests of %s, once, when they are inserted", x.Publication, x.tableName()))
 	}
 	return nil
 }
 
 // lookAtWAL looks what a slot can do to the server's disk while nobody follows it.
 func (x *checkup) lookAtWAL(ctx context.Context) error {
-	if !x.hasSlot && (x.noStream || x.Mode == "poll") {
+	if !x.hasSlot && (x.noStream || x.Mode == modePoll) {
 		return nil
 	}
 	var most string

@@ -43,13 +43,13 @@ func (x *checkup) lookAtStreaming(ctx context.Context) error {
 		x.blocked(nameStreaming, "set postgres.url (FAULTWIRE_POSTGRES_URL) to the primary", "the server is a standby, and PostgreSQL %d streams from a primary only", x.server.Major())
 	}
 	if has.slots >= has.maxSlots && !x.hasSlot {
-		x.blocked(nameStreaming, x.platform.more("max_replication_slots", has.maxSlots+10)+"  (or drop one that nobody uses: SELECT slot_name, active FROM pg_replication_slots;)",
+		x.blocked(nameStreaming, x.platform.more("max_replication_slots", has.maxSlots+10)+" (or drop one that nobody uses: SELECT slot_name, active FROM pg_replication_slots;)",
 			"all %d replication slots are taken", has.maxSlots)
 	}
 	x.tryReplication(ctx, has)
 	switch {
 	case len(x.findings) > before:
-	case x.Mode == "poll":
+	case x.Mode == modePoll:
 		x.add(doctor.Fine(nameStreaming, "not wanted (ingest.mode: poll): polling will be used"))
 	default:
 		x.add(doctor.Fine(nameStreaming, "wal_level is logical, the role may replicate, %d of %d slots and %d of %d senders are in use", has.slots, has.maxSlots, has.senders, has.maxSenders))
@@ -85,12 +85,9 @@ func (x *checkup) tryReplication(ctx context.Context, has capacity) {
 	}
 	fix, isPooler := viaPooler(x.Dialer.Address())
 	switch state := postgres.State(err); {
-	case state == postgres.StateNoPrivilege: // said already
-		if x.rights.replication {
-			x.blocked(nameStreaming, x.platform.replication(x.Dialer.User()), "role %s may not replicate", x.Dialer.User())
-		}
+	case postgres.IsSettings(err) && !x.rights.replication: // said already
 	case state == postgres.StateTooManyConns:
-		x.blocked(nameStreaming, x.platform.more("max_wal_senders", has.maxSenders+10)+"  (or raise the CONNECTION LIMIT of role "+quote(x.Dialer.User())+")",
+		x.blocked(nameStreaming, x.platform.more("max_wal_senders", has.maxSenders+10)+" (or raise the CONNECTION LIMIT of role "+quote(x.Dialer.User())+")",
 			"no replication connection is free (%d of %d senders are in use)", has.senders, has.maxSenders)
 	case isPooler:
 		x.blocked(nameStreaming, fix, "%s is a pooler, which can't replicate", x.Dialer.Address())

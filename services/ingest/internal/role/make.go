@@ -64,16 +64,23 @@ func (s State) Foreign(name string) error {
 	}
 }
 
-// Make makes the role with a password, or lets an existing one keep its own unless
-// rotate says otherwise, and grants what it needs: all of it or nothing. set tells
-// whether the password is the role's now.
-func (r Role) Make(ctx context.Context, conn *pgx.Conn, password config.Secret, rotate bool) (set bool, err error) {
+// Wanted says what password the role gets.
+type Wanted struct {
+	Password config.Secret
+	Rotate   bool         // an existing role gets it too; else it keeps its own
+	Keep     func() error // called just before the password counts; its error undoes all
+}
+
+// Make makes the role, or mends an existing one, and grants what it needs: all of it
+// or nothing. made tells that
+// there was none, set that the password is the role's now.
+func (r Role) Make(ctx context.Context, conn *pgx.Conn, w Wanted) (made, set bool, err error) {
 	s, err := r.Look(ctx, conn)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	if err := s.Foreign(r.Name); err != nil {
-		return false, err
+		return false, false, err
 	}
 	statements := []string{}
 	switch {
@@ -82,25 +89,32 @@ func (r Role) Make(ctx context.Context, conn *pgx.Conn, password config.Secret, 
 	case !s.Login || !s.Replication && !r.RDS:
 		statements = append(statements, "ALTER ROLE "+postgres.Quote(r.Name)+r.attributes()+";")
 	}
-	set = !s.Exists || rotate
+	set = !s.Exists || w.Rotate
 	statements = append(statements, r.GrantSQL()...)
+	var kept error
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		for i, sql := range statements {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
 			}
 			if i == 0 && set { // from here on there is a role
-				if err := r.setPassword(ctx, tx, password); err != nil {
+				if err := r.setPassword(ctx, tx, w.Password); err != nil {
 					return err
 				}
 			}
 		}
-		return nil
+		if set {
+			kept = w.Keep()
+		}
+		return kept
 	})
-	if err != nil {
-		return false, fmt.Errorf("make role %q: %w", r.Name, may(err, conn.Config().User, statements))
+	if kept != nil {
+		return false, false, kept
 	}
-	return set, nil
+	if err != nil {
+		return false, false, fmt.Errorf("make role %q: %w", r.Name, may(err, conn.Config().User, statements))
+	}
+	return !s.Exists, set, nil
 }
 
 // setPassword gives the server what it compares passwords with, and not the password
