@@ -22,6 +22,8 @@ const (
 
 	retryFirst = 250 * time.Millisecond
 	retryMost  = 5 * time.Second
+
+	endPause = 10 * time.Millisecond
 )
 
 // database is LiteLLM's database by our settings.
@@ -142,8 +144,21 @@ func (d *database) makeSlot(ctx context.Context, v *visit) error {
 	if err != nil {
 		return err
 	}
-	defer replication.Close(context.WithoutCancel(ctx))
+	defer func() {
+		_ = replication.Close(context.WithoutCancel(ctx))
+		d.gone(ctx, v, replication.PID())
+	}()
 	return d.dialer.Replicable(slot.Create(ctx, replication, v.conn, d.cfg.Ingest.Slot, v.server))
+}
+
+// gone waits until the server has ended a connection of ours: it may have been the
+// last one that max_wal_senders allows.
+func (d *database) gone(ctx context.Context, v *visit, pid uint32) {
+	for there := true; there && lifecycle.Pause(ctx, endPause); {
+		if err := v.conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = $1)", int64(pid)).Scan(&there); err != nil {
+			return // the next step will see
+		}
+	}
 }
 
 // persist repeats try until it succeeds, is refused for good, or patience is over.
