@@ -34,6 +34,8 @@ type rig struct {
 	sql   *pgx.Conn
 	store topology.Store
 	cfg   ingest.Config
+	// tables hold failures too: what the table was called before.
+	tables []string
 	// patience of the services' starts. rigOn makes it 2 s.
 	patience time.Duration
 	last     uint64 // of the log, as far as it was read
@@ -186,19 +188,21 @@ func (r *rig) logged(t *testing.T) []event.ID {
 // failed are the ids of the table's failures with their request ids.
 func (r *rig) failed(t *testing.T) map[event.ID]string {
 	t.Helper()
-	rows, err := r.sql.Query(t.Context(), `SELECT request_id, "startTime"::text FROM "LiteLLM_SpendLogs" s
-		WHERE coalesce(to_jsonb(s) ->> 'status', metadata ->> 'status', 'success') <> 'success'`)
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := map[event.ID]string{}
-	var requestID, startTime string
-	_, err = pgx.ForEachRow(rows, []any{&requestID, &startTime}, func() error {
-		all[event.NewID(event.SourceSpendLogs, requestID, startTime)] = requestID
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+	for _, table := range append([]string{"LiteLLM_SpendLogs"}, r.tables...) {
+		rows, err := r.sql.Query(t.Context(), fmt.Sprintf(`SELECT request_id, "startTime"::text FROM %q s
+			WHERE coalesce(to_jsonb(s) ->> 'status', metadata ->> 'status', 'success') <> 'success'`, table))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var requestID, startTime string
+		_, err = pgx.ForEachRow(rows, []any{&requestID, &startTime}, func() error {
+			all[event.NewID(event.SourceSpendLogs, requestID, startTime)] = requestID
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	return all
 }
