@@ -3,6 +3,9 @@ package redact
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -30,13 +33,33 @@ func FuzzJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) { checkJSON(t, r, in) })
 }
 
+// FuzzPatterns: whatever the operator's pattern is, twice is once and JSON stays JSON.
+func FuzzPatterns(f *testing.F) {
+	for _, pattern := range []string{`x`, `\bx`, `.+`, `key`, `\[red`, `(a)|b(c)`, `a.*b`, `[^a]+$`, `(?i)token=(\S+)`, `e.`, `\]x?`, `(?s).{3}`, `\W`, `^.`} {
+		for _, text := range []string{"xxxxxxxxxxxx", "a sk-abcd1234 b", "[redacted:key]", "token=a,b [redacted:token]x", "a\nb é"} {
+			f.Add(pattern, text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, pattern, text string) {
+		re, err := Compile(pattern)
+		if err != nil || len(pattern) > 60 || len(text) > 500 {
+			return
+		}
+		r := New(Options{Patterns: []*regexp.Regexp{re}})
+		checkText(t, r, []byte(text))
+		checkJSON(t, r, []byte(text))
+		checkJSON(t, r, []byte(`{`+quoteJSON(text)+`:[`+quoteJSON(text)+`]}`))
+	})
+}
+
 // Texts made of the pieces that the rules are about reach more than bytes at random.
 func TestProperties(t *testing.T) {
 	t.Parallel()
-	r := New(Options{})
+	r, more := New(Options{}), New(Options{Names: []string{"pin"}, Patterns: []*regexp.Regexp{regexp.MustCompile(`\bA|key (\w)`), regexp.MustCompile(`u.`)}})
 	piece := rapid.SampledFrom([]string{
 		"sk-", "abcd1234", "efghijklmnop", "...", "****", "AIza", "AKIA", "IOSFODNN7EXAMPLE", "eyJ", ".", "hf_", "Bearer ", "basic ",
 		"api_key", "password", "authorization", "token", "Received", "provided", "=", ":", ": ", "'", `"`, `\`, `\"`, `\u003d`, `\n`, " ", ",", "://", "u", "@", "/",
+		"-----BEGIN PRIVATE KEY-----", "-----END ", "cookie: ", "?key=", "&sig=", "pwd=", ";", "b'", "('x-api-key', '", "')", "dapi", "ya29.", "LTAI", "signature=", "ALTAK-", "hooks.slack.com/",
 		"[redacted:key]", ", expected to start with", "None", "<", ">", "é", "\n", "Aa1", hash64, "{", "}",
 	})
 	pieces := rapid.SliceOfN(piece, 0, 12)
@@ -47,8 +70,10 @@ func TestProperties(t *testing.T) {
 		}
 		checkText(t, r, text)
 		checkJSON(t, r, text)
+		checkText(t, more, text)
 		name := piece.Draw(t, "name")
 		checkJSON(t, r, []byte(`{"x":[`+quoteJSON(string(text))+`],`+quoteJSON(name)+`:`+quoteJSON(string(text))+`}`))
+		checkJSON(t, more, []byte(`{"x":[`+quoteJSON(string(text))+`],`+quoteJSON(name)+`:`+quoteJSON(string(text))+`}`))
 	})
 }
 
@@ -75,6 +100,29 @@ func checkJSON(t failer, r *Redactor, in []byte) {
 	checkMarkers(t, in, once)
 	if json.Valid(in) && !json.Valid(once) {
 		t.Fatalf("%q became %q, which is not JSON", in, once)
+	}
+	if json.Valid(in) {
+		if before, after := shape(in), shape(once); before != after {
+			t.Fatalf("%q has shape %s, %q has %s", in, before, once, after)
+		}
+	}
+}
+
+// shape is a document without the contents of its strings: how many names and values
+// there are, and which.
+func shape(doc []byte) string {
+	var b strings.Builder
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.UseNumber()
+	for {
+		tok, err := dec.Token()
+		if err != nil {
+			return b.String()
+		}
+		if _, ok := tok.(string); ok {
+			tok = "s"
+		}
+		fmt.Fprint(&b, tok, " ")
 	}
 }
 

@@ -100,25 +100,28 @@ func maskBegins(s []byte) bool { return maskLen(s) > 0 }
 // maskLen is the length of the mask at the beginning of s: two stars or more, three
 // dots or more, an ellipsis, a marker of ours.
 func maskLen(s []byte) int {
-	for _, mask := range []string{"…", markerBegin} {
-		if bytes.HasPrefix(s, []byte(mask)) {
-			return len(mask)
+	if len(s) == 0 {
+		return 0
+	}
+	n, least := 0, 0
+	switch s[0] {
+	case '*':
+		n, least = run(s, 0, func(c byte) bool { return c == '*' }), 2
+	case '.':
+		n, least = run(s, 0, func(c byte) bool { return c == '.' }), 3
+	case '[':
+		if bytes.HasPrefix(s, []byte(markerBegin)) {
+			n = len(markerBegin)
+		}
+	case "…"[0]:
+		if bytes.HasPrefix(s, []byte("…")) {
+			n = len("…")
 		}
 	}
-	stars, dots := 0, 0
-	for stars < len(s) && s[stars] == '*' {
-		stars++
+	if n < least {
+		return 0
 	}
-	for dots < len(s) && s[dots] == '.' {
-		dots++
-	}
-	switch {
-	case stars >= 2:
-		return stars
-	case dots >= 3:
-		return dots
-	}
-	return 0
+	return n
 }
 
 // isRandom reports whether v looks like a token: long, one word, letters and

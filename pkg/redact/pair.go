@@ -4,7 +4,7 @@ import "bytes"
 
 // Limits of a value in a text, in bytes: without quotes, with quotes, a malformed key.
 const (
-	maxBare     = 256 // small: texts like password=password=… look at it again and again
+	maxBare     = 256 // decides; small, as texts like password=password=… look at it again and again
 	maxQuoted   = 16 << 10
 	maxReceived = 512
 	maxCookie   = 4096
@@ -59,11 +59,13 @@ func (r *Redactor) pair(s []byte, i int) span {
 		to = run(s[:min(len(s), from+maxCookie)], from, inCookies) // all of them
 		sure = true
 	}
-	value := s[from:to]
-	if k.cuts(value) && (sure || looksSecret(value)) {
-		return span{from, to, k}
+	if value := s[from:to]; !sure && !looksSecret(value) || !k.cuts(value) {
+		return span{}
 	}
-	return span{}
+	if to-from >= maxBare { // AWS' session tokens have 1,000 bytes
+		to = run(s, to, isBareByte)
+	}
+	return span{from, to, k}
 }
 
 // assigned is the kind of a word at s[begin] before a '=', where it means more than

@@ -130,6 +130,8 @@ func cuts() map[string]string {
 		"LITELLM_SALT_KEY=salt-0123 LITELLM_MASTER_KEY=my-master-1":                                            "LITELLM_SALT_KEY=[redacted:key] LITELLM_MASTER_KEY=[redacted:key]",
 		"'password': 'abc**def12'":                                                                             "'password': '[redacted:password]'",
 
+		"AWS_SESSION_TOKEN=" + strings.Repeat("IQoJb3JpZ2luX2VjE0", 50) + " x": "AWS_SESSION_TOKEN=[redacted:token] x",
+
 		// As LiteLLM, Python and providers quote it.
 		`litellm.AuthenticationError: AuthenticationError: OpenAIException - Error code: 401 - {'error': {'message': 'Incorrect API key provided: 0123abcdef456.', 'code': 'invalid_api_key'}}`: `litellm.AuthenticationError: AuthenticationError: OpenAIException - Error code: 401 - {'error': {'message': 'Incorrect API key provided: [redacted:key].', 'code': 'invalid_api_key'}}`,
 		`GeminiException - b'{\n  "error": {"message": "API key not valid: AIzaSyA1234567890abcdefghijklmnopqrstuv"}}'`:                                                                         `GeminiException - b'{\n  "error": {"message": "API key not valid: [redacted:key]"}}'`,

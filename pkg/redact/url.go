@@ -29,8 +29,13 @@ func urlSecret(s []byte, i int) span {
 // The password may hold what should have been escaped: an '@', and a '/', '?' or
 // '#' unless what is before it is a port.
 func passwordEnd(s []byte, from int) int {
+	limit := min(len(s), from+maxUserinfo)
+	last := bytes.LastIndexByte(s[from:limit], '@')
+	if last < 0 {
+		return 0
+	}
 	at, port := 0, true
-	for j := from; j < min(len(s), from+maxUserinfo); j++ {
+	for j := from; j <= from+last; j++ {
 		switch c := s[j]; {
 		case c == '@':
 			at = j
