@@ -184,9 +184,6 @@ func parts(err error) (text, fix string) {
 		return text, lower(fault.Remedy)
 	}
 	if away, ok := errors.AsType[*postgres.UnreachableError](err); ok {
-		if postgres.State(err) == stateProtocol {
-			return fmt.Sprintf("%s is a pooler that refuses what faultwire asks for at the start: %v", away.Address, away.Cause), directly
-		}
 		return fmt.Sprintf("no connection to %s: %v", away.Address, away.Cause), "start PostgreSQL, or correct postgres.url (FAULTWIRE_POSTGRES_URL)"
 	}
 	return err.Error(), ""

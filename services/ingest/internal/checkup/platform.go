@@ -140,10 +140,6 @@ func isShort(host string) bool {
 	return host != "localhost" && !strings.ContainsAny(host, ".:/") && host != ""
 }
 
-// stateProtocol: what a pooler answers to a parameter it doesn't know, "replication"
-// for one (protocol_violation).
-const stateProtocol = "08P01"
-
 // directly is the way around a pooler.
 const directly = "set postgres.url (FAULTWIRE_POSTGRES_URL) to PostgreSQL itself, not to a pooler such as pgbouncer (6432)"
 

@@ -91,11 +91,9 @@ func (x *checkup) tryReplication(ctx context.Context, has capacity) {
 			"no replication connection is free (%d of %d senders are in use)", has.senders, has.maxSenders)
 	case isPooler:
 		x.blocked(nameStreaming, fix, "%s is a pooler, which can't replicate", x.Dialer.Address())
-	case state == stateProtocol:
-		x.blocked(nameStreaming, directly, "%s is a pooler, which can't replicate", x.Dialer.Address())
 	default:
 		text, fix := parts(err)
-		x.blocked(nameStreaming, fix, "no replication connection: %s", text)
+		x.blocked(nameStreaming, fix, "%s", text)
 	}
 }
 
