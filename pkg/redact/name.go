@@ -17,9 +17,13 @@ type secretName struct {
 
 func secretNames() []secretName {
 	names := []secretName{
-		{"token", kindWeak, false}, {"auth", kindWeak, true}, {"sig", kindSignature, true},
-		{"amzsignature", kindSignature, false}, {"googsignature", kindSignature, false},
-		{"pwd", kindPassword, true}, {"pass", kindPassword, true},
+		{"token", kindWeak, false},
+		{"auth", kindWeak, true},
+		{"sig", kindSignature, true},
+		{"amzsignature", kindSignature, false},
+		{"googsignature", kindSignature, false},
+		{"pwd", kindPassword, true},
+		{"pass", kindPassword, true},
 	}
 	for kind, ends := range map[kind][]string{
 		kindKey: {

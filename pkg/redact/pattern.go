@@ -22,7 +22,7 @@ func Compile(pattern string) (*regexp.Regexp, error) {
 		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
 	for _, text := range []string{"", "a", "0 a"} {
-		if at := re.FindStringIndex(text); at != nil && at[0] == at[1] {
+		if at := re.FindStringIndex(text); len(at) == 2 && at[0] == at[1] {
 			return nil, fmt.Errorf("%w: use + for * and say what a secret begins with", ErrEmptyMatch)
 		}
 	}
