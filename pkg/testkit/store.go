@@ -23,11 +23,17 @@ func Store(t testing.TB, opts ...BrokerOption) topology.Store {
 // StoreOn makes the streams, or finds them, through a connection of the test's.
 func StoreOn(t testing.TB, conn *nats.Conn) topology.Store {
 	t.Helper()
+	return SmallStoreOn(t, conn, storeBytes)
+}
+
+// SmallStoreOn is StoreOn with a log of most bytes.
+func SmallStoreOn(t testing.TB, conn *nats.Conn, most int64) topology.Store {
+	t.Helper()
 	js, err := jetstream.New(conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := topology.Ensure(t.Context(), js, topology.Options{MaxBytes: storeBytes})
+	store, err := topology.Ensure(t.Context(), js, topology.Options{MaxBytes: most})
 	if err != nil {
 		t.Fatal(err)
 	}

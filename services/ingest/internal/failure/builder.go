@@ -37,6 +37,8 @@ type Builder struct {
 	options    spendlog.Options
 	maxPayload int
 	log        *slog.Logger
+
+	live, history budget
 }
 
 // NewBuilder returns a builder; maxPayload is the largest message that the broker
@@ -49,7 +51,7 @@ func NewBuilder(options spendlog.Options, maxPayload int64, log *slog.Logger) *B
 
 // Live makes an entry of the log.
 func (b *Builder) Live(layout *spendlog.Layout, row []spendlog.Value, position event.Position, commit Commit) (feed.Entry, error) {
-	return b.build(layout, row, func(f *event.Failure) string {
+	return b.build(layout, row, b.live.at(commit.Time), func(f *event.Failure) string {
 		f.Position, f.Committed, f.Estimated = position, commit.Time, commit.Estimated
 		f.History = old(f, commit.Time)
 		return topology.FailureSubject(f.Class)
@@ -72,7 +74,11 @@ func (m Mark) String() string { return [...]string{"polled", "gap", "history"}[m
 // Read makes an entry of the log of a row that was read by SQL when the database's
 // clock showed at.
 func (b *Builder) Read(layout *spendlog.Layout, row []spendlog.Value, at time.Time, mark Mark) (feed.Entry, error) {
-	e, err := b.build(layout, row, func(f *event.Failure) string {
+	full := b.live.at(at)
+	if mark == History { // all of it is read at once, and shall not spend what failures of today need
+		full = b.history.at(time.Time{})
+	}
+	e, err := b.build(layout, row, full, func(f *event.Failure) string {
 		f.Committed, f.Estimated = at, true
 		f.Gap = mark == Missed
 		f.History = mark == History || mark == Polled && old(f, at)
@@ -89,15 +95,24 @@ func old(f *event.Failure, commit time.Time) bool {
 // Replayed makes an entry of a replay: row number n of it, with the end of the
 // request for a commit time, which the table doesn't hold.
 func (b *Builder) Replayed(layout *spendlog.Layout, row []spendlog.Value, subject string, n int) (feed.Entry, error) {
-	return b.build(layout, row, func(f *event.Failure) string {
+	return b.build(layout, row, nil, func(f *event.Failure) string {
 		f.Position, f.Committed, f.Estimated = event.Position{Row: n}, f.Ended, true
 		return subject
 	})
 }
 
-// build makes an entry of row; place puts it somewhere and returns the subject.
-func (b *Builder) build(layout *spendlog.Layout, row []spendlog.Value, place func(*event.Failure) string) (feed.Entry, error) {
-	options := b.options
+// build makes an entry of row; full tells of which kinds rows travel in full (nil =
+// of all), place puts it somewhere and returns the subject.
+func (b *Builder) build(layout *spendlog.Layout, row []spendlog.Value, full func(string) bool, place func(*event.Failure) string) (feed.Entry, error) {
+	options, asked, cut := b.options, false, false
+	if full != nil {
+		options.Full = func(kind string) bool {
+			if !asked { // once, though the row may be tried several times
+				asked, cut = true, !full(kind)
+			}
+			return !cut
+		}
+	}
 	for {
 		f, err := layout.Failure(row, options)
 		if f == nil {
@@ -106,7 +121,7 @@ func (b *Builder) build(layout *spendlog.Layout, row []spendlog.Value, place fun
 		if err != nil { // it is logged in what could be read of it
 			b.log.Warn("a row could not be read whole", "error", err, "request_id", f.Log.RequestID)
 		}
-		e := feed.Entry{Subject: place(f), Started: f.Started, Ended: f.Ended, Estimated: f.Estimated}
+		e := feed.Entry{Subject: place(f), Started: f.Started, Ended: f.Ended, Estimated: f.Estimated, Cut: cut}
 		e.Header = event.Header{Position: f.Position, Time: f.Committed, ID: f.ID, Live: !f.History}
 		if e.Data, err = event.Encode(f); err != nil {
 			return feed.Entry{}, fmt.Errorf("encode failure %s: %w", f.ID, err)

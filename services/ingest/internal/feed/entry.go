@@ -29,6 +29,9 @@ type Entry struct {
 	// delays.
 	Estimated bool
 
+	// Cut: the row doesn't travel in full, for there are too many of its kind.
+	Cut bool
+
 	// Confirm is what the server may be told to be safe once this entry is durable,
 	// and so everything before it. 0 = nothing.
 	Confirm event.LSN

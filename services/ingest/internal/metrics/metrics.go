@@ -22,7 +22,7 @@ type Clock interface{ Now() time.Time }
 type Metrics struct {
 	clock Clock
 
-	published, duplicates, retries, gaps, heldBack prometheus.Counter
+	published, duplicates, retries, gaps, heldBack, cut prometheus.Counter
 
 	filled                                                      *prometheus.CounterVec
 	holding, logBytes, logMaxBytes, logUnanalysed, logDiscarded prometheus.Gauge
@@ -63,6 +63,7 @@ func New(reg prometheus.Registerer, clock Clock) (*Metrics, error) {
 		retries:    counter("faultwire_ingest_publish_retries_total", "Batches published again because the broker refused or did not answer."),
 		gaps:       counter("faultwire_ingest_gaps_total", "Times that failures were missing in the log and had to be read out of LiteLLM's table."),
 		heldBack:   counter("faultwire_ingest_held_back_total", "Failures held back from the log in a storm, to be read out of LiteLLM's table later."),
+		cut:        counter("faultwire_ingest_cut_rows_total", "Failures stored without the long values of their rows: more than 20 of their kind in 5 minutes and 10,000 in the hour."),
 		filled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "faultwire_ingest_read_total", Help: "Failures read out of LiteLLM's table by SQL, by reason: polled, gap or history.",
 		}, []string{"reason"}),
@@ -85,7 +86,7 @@ func New(reg prometheus.Registerer, clock Clock) (*Metrics, error) {
 		safe:      prometheus.NewDesc("faultwire_slot_safe_wal_bytes", "Write-ahead log that can be written before our slot is in danger; absent while max_slot_wal_keep_size is -1.", nil, nil),
 		lost:      prometheus.NewDesc("faultwire_slot_lost", "1 when the database has removed log that our slot needs.", nil, nil),
 	}
-	for _, c := range []prometheus.Collector{m.published, m.duplicates, m.retries, m.gaps, m.heldBack, m.filled, m.holding, m.logBytes, m.logMaxBytes, m.logUnanalysed, m.logDiscarded, m.delay, m.litellmDelay, state{m}} {
+	for _, c := range []prometheus.Collector{m.published, m.duplicates, m.retries, m.gaps, m.heldBack, m.cut, m.filled, m.holding, m.logBytes, m.logMaxBytes, m.logUnanalysed, m.logDiscarded, m.delay, m.litellmDelay, state{m}} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the metrics of ingest: %w", err)
 		}
@@ -97,6 +98,9 @@ func New(reg prometheus.Registerer, clock Clock) (*Metrics, error) {
 // ours.
 func (m *Metrics) Published(e *feed.Entry) {
 	m.published.Inc()
+	if e.Cut {
+		m.cut.Inc()
+	}
 	if e.Estimated {
 		return
 	}

@@ -29,7 +29,7 @@ func BenchmarkFailure(b *testing.B) {
 
 // fromJSON makes failed rows of what row_to_json printed, with types as they are in
 // LiteLLM's table.
-func fromJSON(b *testing.B, version string) (*spendlog.Layout, [][]spendlog.Value, int) {
+func fromJSON(b testing.TB, version string) (*spendlog.Layout, [][]spendlog.Value, int) {
 	b.Helper()
 	var columns []spendlog.Column
 	var rows [][]spendlog.Value

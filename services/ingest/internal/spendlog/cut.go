@@ -12,6 +12,7 @@ const (
 	cutSize      = "size"
 	cutUnchanged = "unchanged" // see [ErrUnchanged]
 	cutUndecoded = "undecoded"
+	cutBudget    = "budget"
 )
 
 // marker appends what stands in for a value of size bytes.
@@ -35,7 +36,7 @@ type plan struct {
 // plan decides what is cut before anything is printed: prompts, and the largest
 // values until the others may fit. A value's JSON is hardly ever shorter than its
 // text, and printing and redacting 12 MB to throw them away takes time.
-func (l *Layout) plan(row []Value, meta metadata, o Options, budget int) *plan {
+func (l *Layout) plan(row []Value, meta metadata, o Options, full bool, budget int) *plan {
 	p := &plan{layout: l, cut: make([]string, len(row)), sizes: make([]int, len(row)), keepPrompt: o.KeepPrompts}
 	total := 0
 	for i, v := range row {
@@ -46,6 +47,8 @@ func (l *Layout) plan(row []Value, meta metadata, o Options, budget int) *plan {
 		case v.Null:
 		case !o.KeepPrompts && l.isPrompt(i) && !holdsNothing(v.Text):
 			p.cut[i] = cutPrompt
+		case !full && len(v.Text) > shortText && i != l.requestID && i != l.apiKey:
+			p.cut[i] = cutBudget
 		default:
 			p.sizes[i] = len(v.Text)
 			if i == l.metadata && !o.KeepPrompts {

@@ -31,9 +31,16 @@ type Options struct {
 	// past it become {"cut":"size","bytes":12000000}. 0 = 900 KiB, which fits NATS'
 	// default max_payload of 1 MiB. Below 64 KiB it is not kept to the byte.
 	MaxBytes int
+	// Full tells whether the row of a failure of this kind travels in full; else it
+	// keeps its short values, and longer ones become {"cut":"budget","bytes":6300}.
+	// nil = each does.
+	Full func(fingerprint string) bool
 }
 
 const (
+	shortLog  = 512 // bytes of a text of a failure that doesn't travel in full
+	shortText = 64  // bytes of a value of its row
+
 	defaultMaxBytes = 900 << 10
 	maxExemplar     = 2000 // of event.Failure.Text, in bytes
 	besidesTexts    = 2048 // names and fixed fields of event.Failure's JSON
@@ -78,8 +85,13 @@ func (l *Layout) Failure(row []Value, o Options) (*event.Failure, error) {
 	f.Template, f.Title, f.Text = o.redacted(kind.Template), o.redacted(kind.Title), o.exemplar(kind.Text)
 
 	most := o.maxBytes()
-	f.Log = l.logEntry(row, meta, o, most/16)
-	body, err := l.body(row, meta, o, max(most/4, most-sizeBesidesRow(f)))
+	longest := most / 16
+	full := o.Full == nil || o.Full(kind.ID)
+	if !full {
+		longest, f.Text = shortLog, clip(f.Text, shortLog)
+	}
+	f.Log = l.logEntry(row, meta, o, longest)
+	body, err := l.body(row, meta, o, full, max(most/4, most-sizeBesidesRow(f)))
 	if err != nil {
 		faults = append(faults, err)
 	}
@@ -215,8 +227,8 @@ func (o Options) maxBytes() int {
 }
 
 // body makes the row of an event: every column, redacted, at most budget bytes.
-func (l *Layout) body(row []Value, meta metadata, o Options, budget int) (json.RawMessage, error) {
-	p := l.plan(row, meta, o, budget)
+func (l *Layout) body(row []Value, meta metadata, o Options, full bool, budget int) (json.RawMessage, error) {
+	p := l.plan(row, meta, o, full, budget)
 	for {
 		printed := p.print(row, meta)
 		body := printed
