@@ -59,12 +59,16 @@ type Counter struct {
 	known *known
 	most  time.Duration // of one query; less than mostSpan where that took too long
 	said  time.Time
+
+	timeout time.Duration // of one query
 	// now reads the database's clock.
 	now func(context.Context, *pgx.Conn) (time.Time, error)
 }
 
 // New returns a counter.
-func New(c Config) *Counter { return &Counter{Config: c, most: mostSpan, now: databaseTime} }
+func New(c Config) *Counter {
+	return &Counter{Config: c, most: mostSpan, timeout: statementTimeout, now: databaseTime}
+}
 
 // Run counts until ctx ends (nil), while no other process does. Nothing that happens
 // to the database ends it. A nil counter counts nothing.
@@ -183,7 +187,7 @@ func (c *Counter) countSpan(ctx context.Context, table postgres.Table, s span, r
 		tallies[minute] = newTally(c.known.before(minute))
 	}
 	began := time.Now()
-	err := count(ctx, c.conn.PgConn(), table, s, statementTimeout, func(row row) {
+	err := count(ctx, c.conn.PgConn(), table, s, c.timeout, func(row row) {
 		if t := tallies[row.minute]; t != nil {
 			t.add(c.Name(row.model), row.Rate)
 		}
