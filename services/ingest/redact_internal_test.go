@@ -1,0 +1,54 @@
+package ingest
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+
+	"github.com/faultwire/faultwire/pkg/redact"
+	"github.com/faultwire/faultwire/pkg/testkit"
+)
+
+// The settings reach the redactor: its own rules, names and patterns.
+func TestRedactorOfSettings(t *testing.T) {
+	t.Parallel()
+	logs, cfg := testkit.NewLogs(), Default().Ingest
+	cfg.RedactPatterns = []string{`corp-[0-9a-f]{8}`, `card (\d+)`}
+	cfg.RedactNames = []string{"x-corp-auth"}
+	r, err := newRedactor(cfg, logs.Logger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const in, want = `{"X-Corp-Auth":"abc","a":"corp-0123abcd card 12 sk-abcd1234"}`, `{"X-Corp-Auth":"[redacted:key]","a":"[redacted:pattern] card [redacted:pattern] [redacted:key]"}`
+	if got := string(r.JSON(nil, []byte(in))); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if entries := logs.Entries(); len(entries) > 0 {
+		t.Errorf("logged %v", entries)
+	}
+}
+
+func TestRedactorWithBadPattern(t *testing.T) {
+	t.Parallel()
+	cfg := Default().Ingest
+	cfg.RedactPatterns = []string{"fine", "x*"}
+	_, err := newRedactor(cfg, testkit.Logger(t))
+	const want = `ingest.redact_patterns: found "x*": matches the empty text: use + for * and say what a secret begins with`
+	if err == nil || err.Error() != want || !IsSettings(err) || !errors.Is(err, redact.ErrEmptyMatch) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// Raw rows are for those who must have them, and they are told once.
+func TestRedactorOff(t *testing.T) {
+	t.Parallel()
+	logs, cfg := testkit.NewLogs(), Default().Ingest
+	cfg.Redact = false
+	r, err := newRedactor(cfg, logs.Logger(t))
+	if r != nil || err != nil {
+		t.Fatalf("got %v, %v", r, err)
+	}
+	if entries := logs.Entries(); len(entries) != 1 || entries[0].Level != slog.LevelWarn {
+		t.Errorf("logged %v, want one warning", entries)
+	}
+}
