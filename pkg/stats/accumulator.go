@@ -55,6 +55,7 @@ type Summary struct {
 	Teams        int // named ones
 	Own          int // our own calls
 	HealthChecks int // LiteLLM's health checks
+	Gap          int // read later than they were committed
 	// Requests began between these times, by LiteLLM's clock; zero without failures.
 	FirstStarted, LastStarted time.Time
 }
@@ -77,6 +78,9 @@ func (a *Accumulator) Add(window time.Time, f *event.Failure) {
 func (a *Accumulator) addSummary(f *event.Failure) {
 	s := &a.summary
 	s.Failures++
+	if f.Gap {
+		s.Gap++
+	}
 	if f.Own {
 		s.Own++
 	}

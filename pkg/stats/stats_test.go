@@ -71,14 +71,14 @@ func TestNoise(t *testing.T) {
 	t.Parallel()
 	a := stats.New()
 	own, health, real := failure("m", "k", "f1-own", 1), failure("m", "k", "f1-mixed", 1), failure("m", "k", "f1-mixed", 2)
-	own.Own, health.HealthCheck = true, true
+	own.Own, health.HealthCheck, real.Gap = true, true, true
 	for _, f := range []*event.Failure{own, health, real} {
 		a.Add(start, f)
 	}
 	if !a.Noise("f1-own") || a.Noise("f1-mixed") || a.Noise("f1-absent") {
 		t.Error("a kind is noise when all its failures are")
 	}
-	if s := a.Summary(); s.Own != 1 || s.HealthChecks != 1 || s.Failures != 3 {
+	if s := a.Summary(); s.Own != 1 || s.HealthChecks != 1 || s.Gap != 1 || s.Failures != 3 {
 		t.Errorf("summary = %+v", s)
 	}
 }

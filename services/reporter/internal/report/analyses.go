@@ -3,11 +3,11 @@ package report
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/faultwire/faultwire/pkg/bus"
 	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/pkg/plain"
 	"github.com/faultwire/faultwire/pkg/topology"
 )
 
@@ -95,8 +95,15 @@ func agree(analysed []event.Batch, batches map[batchKey]int) bool {
 
 // remarks are the lines about what doesn't agree.
 func (j *job) remarks(missing string) []string {
-	lines := slices.Clone(j.differs[:min(maxRemarks, len(j.differs))])
-	if more := len(j.differs) - len(lines); more > 0 {
+	var lines []string
+	if j.period.Gap {
+		lines = append(lines, "INCOMPLETE: failures of this time may be missing. They are read out of LiteLLM's table when that is possible again, and are in a later report then.")
+	}
+	if n := j.stats.Summary().Gap; n > 0 {
+		lines = append(lines, "Read later than they were committed, because they could not be read in time: "+plain.Count(n, "failure")+".")
+	}
+	lines = append(lines, j.differs[:min(maxRemarks, len(j.differs))]...)
+	if more := len(j.differs) - maxRemarks; more > 0 {
 		lines = append(lines, fmt.Sprintf("Other windows that differ: %d.", more))
 	}
 	if missing != "" {

@@ -219,6 +219,29 @@ func TestIncomplete(t *testing.T) {
 	}
 }
 
+// TestGap: a report of a time of which failures may be missing says so, and one that
+// has such failures says that they are late.
+func TestGap(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	late := failures(3, 0, start.Add(time.Second), kindA)
+	late[1].Gap = true
+	p := s.live(start).window(start, late...).analyse()
+	p.Gap = true
+	p.close()
+	defer s.run()()
+	s.outcome(event.RunLive, p.report())
+	text := s.read("2026-11-23/llm_analysis_100000.txt")
+	for _, want := range []string{"INCOMPLETE: failures of this time may be missing.", "could not be read in time: 1 failure."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report lacks %q:\n%s", want, text)
+		}
+	}
+	if r := s.params("2026-11-23/query_params_100000.json").Result; !r.Incomplete || r.Late != 1 {
+		t.Errorf("query_params %+v", r)
+	}
+}
+
 func TestDamagedEntry(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
