@@ -15,6 +15,7 @@ import (
 	"github.com/faultwire/faultwire/services/reporter/internal/counters"
 	"github.com/faultwire/faultwire/services/reporter/internal/dayfile"
 	"github.com/faultwire/faultwire/services/reporter/internal/report"
+	"github.com/faultwire/faultwire/services/reporter/internal/traffic"
 )
 
 const (
@@ -38,6 +39,7 @@ type Service struct {
 	deps     Deps
 	folder   *dayfile.Folder
 	counters *counters.Reader
+	requests *traffic.Reader
 	metrics  *report.Metrics
 }
 
@@ -56,7 +58,8 @@ func New(c Config, d Deps) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{config: c, deps: d, folder: folder, counters: counters.NewReader(d.Store, d.Log), metrics: report.NewMetrics(c.Report.Every)}
-	for _, collector := range []prometheus.Collector{s.counters, s.metrics} {
+	s.requests = traffic.NewReader(d.Store, s.counters, d.Log)
+	for _, collector := range []prometheus.Collector{s.counters, s.requests, s.metrics} {
 		if err := d.Registerer.Register(collector); err != nil {
 			return nil, fmt.Errorf("register metrics of the reporter: %w", err)
 		}
@@ -80,6 +83,7 @@ func (s *Service) lead(ctx context.Context) error {
 	group := lifecycle.NewGroup(s.deps.Log, stopTimeout)
 	group.Add("reports", lifecycle.ServiceFunc(s.writeReports))
 	group.Add("counters", s.counters)
+	group.Add("requests", s.requests)
 	return group.Run(ctx)
 }
 

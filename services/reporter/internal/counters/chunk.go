@@ -48,6 +48,11 @@ type sums struct {
 	Unreadable   uint64                 `json:"unreadable,omitempty"`
 	Missed       uint64                 `json:"missed,omitempty"`
 	Watermark    time.Time              `json:"watermark,omitzero"`
+	// Captured counts the failures of the last hours by the minute they began in (Unix
+	// seconds), history included; Begun is the time of the first entry, before which
+	// it says nothing.
+	Captured map[int64]int `json:"captured,omitempty"`
+	Begun    time.Time     `json:"begun,omitzero"`
 }
 
 // stored is the form of a chunk in the STATE bucket.

@@ -48,6 +48,8 @@ type Entry struct {
 	Time time.Time // commit time, or a heartbeat's watermark
 	// Failure is nil for a heartbeat and for history, which isn't counted.
 	Failure *Failure
+	// Began is the failure's startTime, of history too; zero for a heartbeat.
+	Began time.Time
 	// Unreadable marks a failure whose body is damaged.
 	Unreadable bool
 }
@@ -104,6 +106,7 @@ func (c *Counters) Add(e Entry) {
 		before := max(first.seq, c.last)
 		first.Missed += e.Seq - before - 1
 		first.Watermark = later(first.Watermark, e.Time)
+		first.capture(e)
 		if e.Unreadable {
 			first.Unreadable++
 		}

@@ -2,6 +2,7 @@ package counters
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/faultwire/faultwire/pkg/bus"
 	"github.com/faultwire/faultwire/pkg/event"
@@ -19,11 +20,13 @@ func read(entry bus.Entry) (Entry, error) {
 		return e, nil
 	}
 	e.Time = header.Time
-	if !header.Live {
+	if entry.Subject == topology.HeartbeatSubject {
 		return e, nil
 	}
 	var counted struct {
-		V int `json:"v"`
+		V       int       `json:"v"`
+		Started time.Time `json:"started"`
+		Rescued bool      `json:"rescued"`
 		Failure
 	}
 	head, _ := body.Split(entry.Data)
@@ -34,7 +37,10 @@ func read(entry bus.Entry) (Entry, error) {
 	if counted.V > event.Version {
 		return e, event.ErrVersion
 	}
-	if !counted.History {
+	if !counted.Rescued { // LiteLLM counts it as a success, and so does the count to compare with
+		e.Began = counted.Started
+	}
+	if header.Live && !counted.History {
 		e.Failure = &counted.Failure
 	}
 	return e, nil
