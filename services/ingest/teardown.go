@@ -32,8 +32,9 @@ func (t Traces) None() bool { return !t.Slot && !t.Publication && !t.Role }
 // its name is empty. What has our names and is somebody else's is an error that
 // satisfies [IsSettings]. It changes nothing.
 func FindTraces(ctx context.Context, cfg Config, roleName string) (Traces, error) {
-	t := Traces{Target: cfg.Postgres.Target()}
-	err := visitBare(ctx, cfg, func(conn *pgx.Conn) error {
+	var t Traces
+	err := visitBare(ctx, cfg, func(d *postgres.Dialer, conn *pgx.Conn) error {
+		t.Target = d.Target()
 		state, found, err := slot.Read(ctx, conn, cfg.Ingest.Slot)
 		if err != nil {
 			return err
@@ -79,7 +80,7 @@ type Removed struct {
 // slot that somebody follows satisfies [IsFollowed].
 func Teardown(ctx context.Context, cfg Config, r Removal) (Removed, error) {
 	var done Removed
-	err := visitBare(ctx, cfg, func(conn *pgx.Conn) error {
+	err := visitBare(ctx, cfg, func(_ *postgres.Dialer, conn *pgx.Conn) error {
 		gone, err := slot.Remove(ctx, conn, cfg.Ingest.Slot, r.Force)
 		done.Slot = gone.Slot
 		for _, f := range gone.Ended {
@@ -133,7 +134,7 @@ func published(cfg Config) publication.Publication {
 }
 
 // visitBare connects without looking for LiteLLM's table, which may be gone already.
-func visitBare(ctx context.Context, cfg Config, do func(*pgx.Conn) error) error {
+func visitBare(ctx context.Context, cfg Config, do func(*postgres.Dialer, *pgx.Conn) error) error {
 	d, err := newDatabase(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
@@ -147,5 +148,5 @@ func visitBare(ctx context.Context, cfg Config, do func(*pgx.Conn) error) error 
 		defer cancel()
 		_ = conn.Close(closing)
 	}()
-	return do(conn)
+	return do(d.dialer, conn)
 }

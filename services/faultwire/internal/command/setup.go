@@ -161,8 +161,15 @@ func madeOrThere(made bool) string {
 	return ", was there"
 }
 
-// database says who we are where, and the server's version.
-func database(r ingest.Report) string { return r.Target + " (PostgreSQL " + r.Server + ")" }
+// database says who we are where, the server's version, and the way into its
+// container.
+func database(r ingest.Report) string {
+	text := r.Target + " (PostgreSQL " + r.Server + ")"
+	if r.Route != "" {
+		text += ", reached " + r.Route
+	}
+	return text
+}
 
 // wrongUse marks faults of the settings, for the exit code.
 func wrongUse(err error) error {

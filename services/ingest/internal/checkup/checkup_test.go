@@ -100,6 +100,14 @@ func TestSituations(t *testing.T) {
 		"a slot without its publication": {
 			func(t *testing.T, p *patient) {
 				p.exec(t, "SELECT pg_create_logical_replication_slot('%s', 'pgoutput')", p.db.Name)
+			}, checkup.Streaming,
+			[]doctor.Finding{warn("publication", `"faultwire" is gone, and slot "{}" can't be used without`, "nothing to do")},
+			nil,
+		},
+		"a slot without its publication, and a role that may not make it": {
+			func(t *testing.T, p *patient) {
+				p.exec(t, "SELECT pg_create_logical_replication_slot('%s', 'pgoutput')", p.db.Name)
+				p.least(t)
 			}, checkup.Polling,
 			[]doctor.Finding{warn("publication", `no publication "faultwire"`, "pg_drop_replication_slot")},
 			nil,

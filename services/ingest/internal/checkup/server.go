@@ -55,11 +55,16 @@ func (x *checkup) lookAtServer(ctx context.Context) error {
 	return nil
 }
 
+// version is that of the server, with who runs it and how it was reached.
 func (x *checkup) version() string {
+	text := x.server.Version
 	if where := x.platform.String(); where != "" {
-		return x.server.Version + " on " + where
+		text += " on " + where
 	}
-	return x.server.Version
+	if route := x.Dialer.Route(); route != "" {
+		text += ", reached " + route + ","
+	}
+	return text
 }
 
 // size is how large the table is, about: what the server remembers, and files.

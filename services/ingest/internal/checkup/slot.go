@@ -80,6 +80,8 @@ func (x *checkup) lookAtPublication(ctx context.Context) error {
 	case err != nil:
 		text, fix = parts(err)
 		x.blocked(namePublication, fix, "%s", text)
+	case !found.Exists && x.hasSlot && x.rights.publish() && x.Mode != modePoll:
+		x.add(doctor.Warn(namePublication, "nothing to do, if nobody else uses slot "+x.Slot, "%q is gone, and slot %q can't be used without: `faultwire run` makes both anew and reads what is missing from the table", x.Publication, x.Slot))
 	case !found.Exists && x.hasSlot:
 		text, fix = parts(p.Missing(x.Slot))
 		x.blocked(namePublication, fix, "%s", text)

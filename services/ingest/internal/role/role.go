@@ -4,10 +4,12 @@ package role
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 )
@@ -136,14 +138,23 @@ func Missing(ctx context.Context, conn *pgx.Conn, table postgres.Table) (Grants,
 	return g, nil
 }
 
+// stateDependent: what was granted to a role is still granted, by somebody else
+// (dependent_objects_still_exist).
+const stateDependent = "2BP01"
+
 // may adds a remedy to an error of a statement that this role may not run.
 func may(err error, who string, statements []string) error {
-	if postgres.State(err) != postgres.StateNoPrivilege {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || pg.Code != postgres.StateNoPrivilege && pg.Code != stateDependent {
 		return err
+	}
+	problem := fmt.Sprintf("role %q may not do this", who)
+	if pg.Detail != "" {
+		problem += " (" + pg.Detail + ")"
 	}
 	return &postgres.SettingsError{
 		Setting: "--admin-url",
-		Problem: fmt.Sprintf("role %q may not do this", who),
+		Problem: problem,
 		Remedy:  "Give the URL of a superuser (on a managed service: of its administrator), or let one run: " + strings.Join(statements, " "),
 		Cause:   err,
 	}
