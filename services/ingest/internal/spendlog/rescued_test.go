@@ -1,6 +1,7 @@
 package spendlog_test
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,27 +69,24 @@ func TestRescued(t *testing.T) {
 	}
 }
 
-// TestRealRescued: 1.106 alone leaves traces in the rows that we have.
-func TestRealRescued(t *testing.T) {
-	t.Parallel()
-	for version, traces := range map[string]bool{"1.80.10": false, "1.106.0": true} {
-		s := store(t, version)
-		titles := map[string]int{}
-		for _, row := range s.rows {
-			if s.layout.Rescued(row) {
-				f, err := s.layout.Failure(row, spendlog.Options{})
-				if err != nil || !f.Rescued || f.Model == "chat-spare" {
-					t.Errorf("%+v, %v", f, err)
-				}
-				titles[f.Title]++
+// testRescued: 1.106 alone leaves traces in the rows that we have.
+func (s stored) testRescued(t *testing.T) {
+	titles := map[string]int{}
+	for _, row := range s.rows {
+		if s.layout.Rescued(row) {
+			f, err := s.layout.Failure(row, spendlog.Options{})
+			if err != nil || !f.Rescued || f.Model == "chat-spare" {
+				t.Errorf("%+v, %v", f, err)
 			}
+			titles[f.Title]++
 		}
-		if len(titles) != 0 && !traces {
-			t.Errorf("%s: %v", version, titles)
-		}
-		if len(s.rows) > 500 && traces && (titles["Rescued by a fallback"] != 3 || titles["Client disconnected the request"] != 3) {
-			t.Errorf("%s: %v", version, titles)
-		}
+	}
+	want := map[string]int{}
+	if s.version == "1.106.0" && len(s.rows) > 500 {
+		want = map[string]int{"Rescued by a fallback": 3, "Client disconnected the request": 3}
+	}
+	if diff := cmp.Diff(want, titles); diff != "" && (len(want) > 0 || s.version != "1.106.0") {
+		t.Errorf("rescued requests (-want +got): %s", diff)
 	}
 }
 
@@ -160,6 +158,9 @@ func TestWithoutMessage(t *testing.T) {
 	for _, version := range []string{"1.67.2", "1.80.10", "1.83.14"} {
 		l, rows, _ := fromJSON(t, version)
 		for _, row := range rows {
+			if !slices.ContainsFunc(row, func(v spendlog.Value) bool { return bytes.Contains(v.Text, []byte(`"ProxyException"`)) }) {
+				continue
+			}
 			f, err := l.Failure(row, spendlog.Options{})
 			if err != nil {
 				t.Fatal(err)
@@ -218,7 +219,7 @@ func TestLargeTexts(t *testing.T) {
 	if len(f.Model) > 256 || len(f.Team) > 256 || len(f.Provider) > 256 {
 		t.Errorf("names of %d, %d, %d bytes", len(f.Model), len(f.Team), len(f.Provider))
 	}
-	for pad := range 60 { // a key across the place where reading ends
+	for pad := 0; pad < 60; pad += 7 { // a key across the place where reading ends
 		text := strings.Repeat("x", 512<<10-30-pad) + " sk-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ tail"
 		f := failure(t, spendlog.Options{Redactor: redact.New(redact.Options{}), MaxBytes: 64 << 20}, map[string]string{"model": text, "metadata": `{"error_information": {"error_message": "` + text + `"}}`})
 		if strings.Contains(*f.Log.Model, "sk-") || strings.Contains(*f.Log.ErrorMessage, "sk-") {

@@ -104,6 +104,7 @@ func TestRealRows(t *testing.T) {
 			t.Run("JSON", s.testJSON)
 			t.Run("Failed", s.testFailed)
 			t.Run("Failure", s.testFailure)
+			t.Run("Rescued", s.testRescued)
 			t.Run("Whole", s.testWhole)
 		})
 	}
