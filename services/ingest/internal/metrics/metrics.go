@@ -24,8 +24,8 @@ type Metrics struct {
 
 	published, duplicates, retries, gaps, heldBack, cut prometheus.Counter
 
-	filled                                                      *prometheus.CounterVec
-	holding, logBytes, logMaxBytes, logUnanalysed, logDiscarded prometheus.Gauge
+	filled                         *prometheus.CounterVec
+	holding, unanalysed, discarded prometheus.Gauge
 
 	delay, litellmDelay prometheus.Histogram
 
@@ -67,11 +67,9 @@ func New(reg prometheus.Registerer, clock Clock) (*Metrics, error) {
 		filled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "faultwire_ingest_read_total", Help: "Failures read out of LiteLLM's table by SQL, by reason: polled, gap or history.",
 		}, []string{"reason"}),
-		holding:       gauge("faultwire_ingest_holding", "1 while failures are held back in a storm."),
-		logBytes:      gauge("faultwire_log_bytes", "Size of the log."),
-		logMaxBytes:   gauge("faultwire_log_max_bytes", "Largest size of the log (nats.max_bytes); its oldest entries go."),
-		logUnanalysed: gauge("faultwire_log_unanalysed_bytes", "Part of the log that no analysis covers yet."),
-		logDiscarded:  gauge("faultwire_log_discarded_entries", "Entries that are gone from the log, because of their age or its size."),
+		holding:    gauge("faultwire_ingest_holding", "1 while failures are held back in a storm."),
+		unanalysed: gauge("faultwire_ingest_unanalysed_ratio", "Part of nats.max_bytes that is in the log and no analysis covers yet; past 0.5 failures are held back."),
+		discarded:  gauge("faultwire_ingest_discarded_entries", "Entries that are gone from the log, because of their age or its size."),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "faultwire_ingest_delay_seconds", Help: "From the commit of a failure in LiteLLM's database until it is safe in the log.",
 			Buckets: []float64{.002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 300, 1800},
@@ -86,7 +84,7 @@ func New(reg prometheus.Registerer, clock Clock) (*Metrics, error) {
 		safe:      prometheus.NewDesc("faultwire_slot_safe_wal_bytes", "Write-ahead log that can be written before our slot is in danger; absent while max_slot_wal_keep_size is -1.", nil, nil),
 		lost:      prometheus.NewDesc("faultwire_slot_lost", "1 when the database has removed log that our slot needs.", nil, nil),
 	}
-	for _, c := range []prometheus.Collector{m.published, m.duplicates, m.retries, m.gaps, m.heldBack, m.cut, m.filled, m.holding, m.logBytes, m.logMaxBytes, m.logUnanalysed, m.logDiscarded, m.delay, m.litellmDelay, state{m}} {
+	for _, c := range []prometheus.Collector{m.published, m.duplicates, m.retries, m.gaps, m.heldBack, m.cut, m.filled, m.holding, m.unanalysed, m.discarded, m.delay, m.litellmDelay, state{m}} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the metrics of ingest: %w", err)
 		}
@@ -137,10 +135,8 @@ func (m *Metrics) Filled(mark failure.Mark, n int) {
 
 // Log notes how full the log is.
 func (m *Metrics) Log(u storm.Usage) {
-	m.logBytes.Set(float64(u.Bytes))
-	m.logMaxBytes.Set(float64(u.MaxBytes))
-	m.logUnanalysed.Set(float64(u.Unanalysed))
-	m.logDiscarded.Set(float64(u.Discarded))
+	m.unanalysed.Set(u.Share())
+	m.discarded.Set(float64(u.Discarded))
 }
 
 // Watermark notes the moment up to which all is durable.

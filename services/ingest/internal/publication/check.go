@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -39,6 +38,7 @@ type member struct {
 	schema, name string
 	filter       *string
 	columns      bool // a list of columns
+	spendLogs    bool // it has the columns of LiteLLM's table
 }
 
 // Check looks whether the publication is there and sends what it must: one that
@@ -102,7 +102,7 @@ func (p Publication) moved(tables []member) bool {
 		return len(tables) == 0
 	}
 	t := tables[0]
-	return t.schema == p.Table.Schema && t.name != postgres.SpendLogs && strings.HasPrefix(t.name, postgres.SpendLogs)
+	return t.schema == p.Table.Schema && t.name != postgres.SpendLogs && t.spendLogs
 }
 
 func (p Publication) wrong(problem, remedy string) error {
@@ -126,7 +126,8 @@ func (p Publication) read(ctx context.Context, conn pgx.Tx) (published, error) {
 	if p.Major < filterMajor {
 		members = `SELECT n.nspname, c.relname, NULL::text, false`
 	}
-	members += ` FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+	members += `, 4 = (SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attname IN ('request_id', 'startTime', 'metadata', 'spend'))
+		FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
 		JOIN pg_catalog.pg_class c ON c.oid = r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = $1`
 	rows, err := conn.Query(ctx, members, p.Name)
 	if err != nil {
@@ -134,7 +135,7 @@ func (p Publication) read(ctx context.Context, conn pgx.Tx) (published, error) {
 	}
 	is.tables, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (member, error) {
 		var m member
-		err := row.Scan(&m.schema, &m.name, &m.filter, &m.columns)
+		err := row.Scan(&m.schema, &m.name, &m.filter, &m.columns, &m.spendLogs)
 		return m, err
 	})
 	if err != nil || p.Major < filterMajor {

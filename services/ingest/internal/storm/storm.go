@@ -158,10 +158,10 @@ func (w *Watch) judge() (trouble string, calm bool) {
 		trouble = fmt.Sprintf("NATS has taken nothing for %s", time.Since(since).Round(time.Second))
 	case held:
 		trouble = "the database keeps " + plain.Size(w.slot.Held) + " of its log for us"
-	case w.known && w.fills && w.usage.unanalysed() > mostUnanalysed:
-		trouble = fmt.Sprintf("the analyzer has %s before it, %.0f %% of the log's size", plain.Size(int64(w.usage.Unanalysed)), 100*w.usage.unanalysed())
+	case w.known && w.fills && w.usage.Share() > mostUnanalysed:
+		trouble = fmt.Sprintf("the analyzer has %s before it, %.0f %% of the log's size", plain.Size(int64(w.usage.Unanalysed)), 100*w.usage.Share())
 	}
-	calm = since.IsZero() && w.slot.Held <= w.most/2 && w.known && w.usage.unanalysed() < lowUnanalysed
+	calm = since.IsZero() && w.slot.Held <= w.most/2 && w.known && w.usage.Share() < lowUnanalysed
 	return trouble, calm
 }
 
@@ -179,5 +179,5 @@ func (w *Watch) Room(ctx context.Context) (bool, error) {
 func (w *Watch) Full() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.usage.unanalysed() > lowUnanalysed
+	return w.usage.Share() > lowUnanalysed
 }

@@ -20,7 +20,8 @@ type Usage struct {
 	Discarded uint64
 }
 
-func (u Usage) unanalysed() float64 {
+// Share is the part of MaxBytes that no analysis covers yet.
+func (u Usage) Share() float64 {
 	if u.MaxBytes == 0 {
 		return 0
 	}
