@@ -19,6 +19,7 @@ const stored = "2006-01-02 15:04:05.999999"
 type query struct {
 	table      postgres.Table
 	start, end time.Time // zero = open
+	when       string    // the time alone
 	filters    []filter
 	args       []string
 	limit      int // 0 = all
@@ -36,7 +37,7 @@ type filter struct {
 // 1.83 the column model holds "provider/name".
 func newQuery(table postgres.Table, r event.ReplayRequest) *query {
 	q := &query{table: table, limit: r.Query.Limit}
-	when := table.Failed()
+	when := "TRUE"
 	value := "any"
 	if r.Query.TimeFilter {
 		q.start, q.end = rangeOf(r)
@@ -48,7 +49,8 @@ func newQuery(table postgres.Table, r event.ReplayRequest) *query {
 			when += ` AND "startTime" <= ` + q.arg(q.end.Format(stored), "timestamp")
 		}
 	}
-	q.filter("time", value, when)
+	q.when = when
+	q.filter("time", value, table.Failed()+" AND "+when)
 	if r.Query.Model != "" {
 		q.filter("model", r.Query.Model, q.modelIs(r.Query.Model))
 	}

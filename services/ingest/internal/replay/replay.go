@@ -126,6 +126,9 @@ func (r *Replayer) fill(ctx context.Context, end *event.ReplayEnd) error {
 	if err := q.suggest(ctx, conn, end.Funnel); err != nil { // a help, no part of the answer
 		r.Log.Warn("can't look for names like those asked for", "replay", end.Request.ID, "error", err)
 	}
+	if end.Rate, err = q.rate(ctx, conn); err != nil {
+		r.Log.Warn("the report says nothing of how many requests there were", "replay", end.Request.ID, "error", err)
+	}
 	return nil
 }
 

@@ -30,14 +30,7 @@ func (p *page) liveTitle() {
 	if !sameDay(start, end) {
 		to = time.DateOnly + " " + to
 	}
-	span := "in this time"
-	switch r.End.Sub(r.Start) {
-	case time.Hour:
-		span = "in this hour"
-	case 24 * time.Hour:
-		span = "on this day"
-	}
-	p.line("Faultwire report · %s – %s (%s) · committed by LiteLLM %s", start.Format(time.DateOnly+" "+minutes(start)), end.Format(to), r.Zone, span)
+	p.line("Faultwire report · %s – %s (%s) · committed by LiteLLM %s", start.Format(time.DateOnly+" "+minutes(start)), end.Format(to), r.Zone, p.during())
 }
 
 func (p *page) replayTitle() {
@@ -79,7 +72,8 @@ func (p *page) sums() {
 	if s.Teams > 0 {
 		who += " · " + plain.Count(s.Teams, "team")
 	}
-	p.line("%s   %s   %s hit", plain.Count(s.Failures, "failure"), plain.Count(s.Kinds, "kind"), who)
+	p.line("%s%s   %s   %s hit", plain.Count(s.Failures, "failure"), p.ofRequests(), plain.Count(s.Kinds, "kind"), who)
+	p.rate()
 	if s.Failures == 0 {
 		return
 	}

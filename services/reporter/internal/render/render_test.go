@@ -95,6 +95,13 @@ func reports(t testing.TB) map[string]*render.Report {
 		Hypothesis: "The `batch` key started a burst at 10:13\n\nthat used up the organisation's shared RPM: 一个键用完了整个组织的配额，其他键因此失败。" + strings.Repeat(" More evidence follows here.", 6),
 		Advice:     "Give `batch` its own deployment, or lower its rpm_limit.", Model: "qwen3-30b", At: start.Add(20 * time.Minute),
 	}}
+	first.Rate = &render.Rate{
+		Rate: event.Rate{Requests: 96_310, Failed: 1279}, Until: first.End, Before: &event.Rate{Requests: 90_000, Failed: 189},
+		Models: []event.ModelRate{
+			{Model: "gpt-4o", Rate: event.Rate{Requests: 41_020, Failed: 890}}, {Model: "gpt-4o-mini", Rate: event.Rate{Requests: 50_000, Failed: 310}},
+			{Model: "qwen3-30b\x1b", Rate: event.Rate{Requests: 4000, Failed: 70}}, {Model: "m", Rate: event.Rate{Requests: 1, Failed: 1}}, {Model: "fine", Rate: event.Rate{Requests: 9}},
+		},
+	}
 	first.Opinions[timeout.Fingerprint] = render.Opinion{Pending: "llm.url answered 500", Next: start.Add(70 * time.Minute)}
 
 	off := live(t)
@@ -102,6 +109,7 @@ func reports(t testing.TB) map[string]*render.Report {
 	a = stats.New()
 	add(a, 1, 0, timeout)
 	fill(off, a)
+	off.Rate = &render.Rate{Rate: event.Rate{Requests: 812}, Until: off.End.Add(-2 * time.Minute)}
 	off.Full, off.Analysis = &render.File{Rows: 1, Of: 1}, nil
 
 	nasty := live(t)
@@ -153,12 +161,14 @@ func reports(t testing.TB) map[string]*render.Report {
 		}
 	}
 	fill(replayed, a)
+	replayed.Rate = &render.Rate{Rate: event.Rate{Requests: 41_020, Failed: 2310}}
 
 	ever := live(t)
 	ever.Replay = &render.Replay{Asked: asked, Query: event.Query{Model: "\x1bx", Limit: 0}, Funnel: []event.FunnelStep{{Filter: "model", Left: 1}, {Filter: "limit", Left: 1}}}
 	a = stats.New()
 	add(a, 1, 0, timeout)
 	fill(ever, a)
+	ever.Rate = &render.Rate{Rate: event.Rate{Requests: 300, Failed: 1}}
 
 	return map[string]*render.Report{
 		"live": first, "llm_off": off, "hostile": nasty, "incomplete": lost, "nothing_left": empty, "day_of_many_kinds": day, "replay": replayed, "replay_of_any_time": ever,

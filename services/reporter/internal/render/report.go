@@ -25,6 +25,7 @@ type Report struct {
 	Summary stats.Summary
 	// BeganBefore counts the requests that began before Start.
 	BeganBefore int
+	Rate        *Rate         // nil: the requests were not counted
 	Kinds       []event.Kind  // all, largest first
 	Batches     []event.Batch // all, largest first
 	// Opinions are the explanations by fingerprint, or why there is none. A kind of

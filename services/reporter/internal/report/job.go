@@ -34,6 +34,7 @@ type job struct {
 
 	rowsFull, rowsAnalysis int
 	opinions               map[string]render.Opinion
+	rate                   *render.Rate // nil: the requests are not counted
 }
 
 // prepare reads what the period refers to: a replay's end marker, its windows.

@@ -20,6 +20,9 @@ const (
 // finish records what became of a period whose files are complete; set is nil when
 // it has none. Then the rows of a replay are no longer needed.
 func (w *Writer) finish(ctx context.Context, j *job, set *dayfile.Set) error {
+	if err := w.readRate(ctx, j); err != nil {
+		return err
+	}
 	o := w.outcome(j, set)
 	if err := w.storeOutcome(ctx, o); err != nil {
 		return err
@@ -45,7 +48,7 @@ func (w *Writer) finish(ctx context.Context, j *job, set *dayfile.Set) error {
 }
 
 func (w *Writer) outcome(j *job, set *dayfile.Set) *event.Outcome {
-	o := &event.Outcome{V: event.Version, Run: j.period.Run, Report: j.id, Start: j.period.Start, End: j.period.End, At: w.now().UTC()}
+	o := &event.Outcome{V: event.Version, Run: j.period.Run, Report: j.id, Start: j.period.Start, End: j.period.End, Rate: j.counted(), At: w.now().UTC()}
 	if j.replay != nil {
 		o.Funnel, o.Failed = j.replay.Funnel, j.replay.Failed
 	}

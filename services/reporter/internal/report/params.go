@@ -67,15 +67,19 @@ type ResultParams struct {
 	Missing  int `json:"missing"` // discarded from the log before the report was made
 	// Incomplete: failures of this time may be missing; Late were read later than they
 	// were committed, out of LiteLLM's table.
-	Incomplete   bool `json:"incomplete"`
-	Late         int  `json:"late"`
-	Kinds        int  `json:"kinds"`
-	Batches      int  `json:"batches"` // window × model × key
-	Windows      int  `json:"windows"`
-	RowsFull     int  `json:"rows_full"`     // in error_logs_full
-	RowsAnalysis int  `json:"rows_analysis"` // in error_logs_analysis
-	Explained    int  `json:"explained"`     // kinds with an explanation
-	Pending      int  `json:"pending"`       // kinds that wait for one
+	Incomplete bool `json:"incomplete"`
+	Late       int  `json:"late"`
+	// Requests and RequestsFailed are counted in LiteLLM's table by startTime; null:
+	// they are not.
+	Requests       *int `json:"requests"`
+	RequestsFailed *int `json:"requests_failed"`
+	Kinds          int  `json:"kinds"`
+	Batches        int  `json:"batches"` // window × model × key
+	Windows        int  `json:"windows"`
+	RowsFull       int  `json:"rows_full"`     // in error_logs_full
+	RowsAnalysis   int  `json:"rows_analysis"` // in error_logs_analysis
+	Explained      int  `json:"explained"`     // kinds with an explanation
+	Pending        int  `json:"pending"`       // kinds that wait for one
 }
 
 // writeParams writes the last file of a set: where it lies the set is complete.
@@ -122,6 +126,9 @@ func (w *Writer) params(j *job) *Params {
 			Failures: s.Failures, Missing: max(0, j.period.N-s.Failures), Incomplete: j.period.Gap, Late: s.Gap, Kinds: s.Kinds, Batches: s.Batches, Windows: len(j.windows),
 			RowsFull: j.rowsFull, RowsAnalysis: j.rowsAnalysis, Explained: len(j.opinions) - j.unexplained(), Pending: j.unexplained(),
 		}
+	}
+	if rate := j.counted(); rate != nil {
+		p.Result.Requests, p.Result.RequestsFailed = &rate.Requests, &rate.Failed
 	}
 	return p
 }

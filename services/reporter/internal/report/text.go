@@ -37,6 +37,9 @@ func (w *Writer) writeText(ctx context.Context, j *job, set *dayfile.Set) error 
 	if !wanted {
 		return nil
 	}
+	if err := w.readRate(ctx, j); err != nil {
+		return err
+	}
 	file, err := set.Create(dayfile.Text)
 	if err != nil {
 		return err
@@ -51,7 +54,7 @@ func (w *Writer) writeText(ctx context.Context, j *job, set *dayfile.Set) error 
 func (w *Writer) text(j *job, off, missing string) *render.Report {
 	r := &render.Report{
 		Start: j.period.Start, End: j.period.End, Zone: j.zone, Window: j.window(),
-		Summary: j.stats.Summary(), BeganBefore: j.before, Kinds: j.stats.Kinds(), Batches: j.stats.Batches(),
+		Summary: j.stats.Summary(), Rate: j.rate, BeganBefore: j.before, Kinds: j.stats.Kinds(), Batches: j.stats.Batches(),
 		Opinions: j.opinions, LLMOff: off, Expected: j.period.N, Remarks: j.remarks(missing),
 	}
 	if j.replay != nil {
