@@ -76,13 +76,17 @@ func (l *Layout) Failure(row []Value, o Options) (*event.Failure, error) {
 	f.Provider, f.Team = o.name(l.providerOf(row, meta)), o.name(l.teamOf(row, meta))
 	f.Own, f.HealthCheck = l.isOwn(row, meta, o.OwnUser), l.isHealthCheck(row, meta)
 
-	kind := l.kinds.Of(l.errorOf(row, meta))
+	said := l.errorOf(row, meta)
+	kind := l.kinds.Of(said)
 	if f.Rescued = l.Rescued(row); f.Rescued && or(meta.errorClass) == "" {
 		kind = rescue(meta)
 		f.Model, f.Provider = o.name(l.calledOf(row, meta)), event.Unknown
 	}
 	f.Class, f.Fingerprint, f.Check = kind.Class, kind.ID, kind.Check
-	f.Template, f.Title, f.Text = o.redacted(kind.Template), o.redacted(kind.Title), o.exemplar(kind.Text)
+	if f.Text = o.exemplar(kind.Text); f.Text != kind.Text {
+		kind = l.shown(kind, said, o)
+	}
+	f.Template, f.Title = o.redacted(kind.Template), o.redacted(kind.Title)
 
 	most := o.maxBytes()
 	longest := most / 16
@@ -111,6 +115,17 @@ func (l *Layout) errorOf(row []Value, meta metadata) fingerprint.Error {
 		Class: or(meta.errorClass), Code: or(meta.errorCode), Provider: provider,
 		Message: or(meta.errorMessage), Traceback: or(meta.traceback),
 	}
+}
+
+// shown is a kind in whose text there is a secret, with template and title as they are
+// without. A template has slots for numbers: what is left of a token between them may
+// not look like one any more.
+func (l *Layout) shown(kind fingerprint.Kind, said fingerprint.Error, o Options) fingerprint.Kind {
+	said.Message, said.Traceback = o.redacted(said.Message), o.redacted(said.Traceback)
+	if clean := l.kinds.Of(said); clean.Template != kind.Template {
+		kind.Template, kind.Title = clean.Template, clean.Title
+	}
+	return kind
 }
 
 // rescue is the kind of a request that failed at first, of which LiteLLM keeps no
