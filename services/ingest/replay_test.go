@@ -162,6 +162,9 @@ func TestReplay(t *testing.T) {
 				if end.Failed != "" || left[len(left)-1] != len(want) || !slices.IsSortedFunc(left, func(a, b int) int { return b - a }) {
 					t.Errorf("%s: %+v", name, end)
 				}
+				if rate := end.Rate; rate == nil || rate.Failed != len(all) || rate.Requests < rate.Failed || name == "days" && rate.Requests != len(rows) {
+					t.Errorf("%s: %d failures, rate %v", name, len(all), rate)
+				}
 				if name == "limit" && left[0] != len(all) {
 					t.Errorf("limit: %v left of %d", left, len(all))
 				}

@@ -62,7 +62,7 @@ func TestGolden(t *testing.T) {
 	t.Parallel()
 	limited := outcome()
 	limited.Matched, limited.Funnel = 100, funnel(event.FunnelStep{Filter: "time", Value: "…", Left: 2310}, event.FunnelStep{Filter: "limit", Value: "100", Left: 100})
-	limited.Kinds = 3
+	limited.Kinds, limited.Rate = 3, &event.Rate{Requests: 41_020, Failed: 2310}
 	for i, n := range []int{70, 20, 10} {
 		limited.Top[i].Failures = n
 	}
@@ -80,15 +80,18 @@ func TestGolden(t *testing.T) {
 		},
 		"last_day": func(p console.Page) {
 			o := outcome()
+			o.Rate = &event.Rate{Requests: 96_310, Failed: 1284}
 			p.Field("last day", p.Result(o))
 			p.Kinds(o, 2)
 		},
 		"reports": func(p console.Page) {
 			p.Report(outcome())
 			o := outcome()
+			o.Rate = &event.Rate{Requests: 96_310, Failed: 1279}
 			o.Start, o.End, o.Pending, o.Dir = now, now.Add(30*time.Second), 1, filepath.FromSlash("/elsewhere/2026-11-23")
 			p.Report(o)
 			p.Report(&event.Outcome{Start: now, End: now.Add(time.Hour)})
+			p.Report(&event.Outcome{Start: now, End: now.Add(time.Hour), Rate: &event.Rate{Requests: 812}})
 			p.Report(&event.Outcome{Start: now, End: now.Add(time.Hour), Failed: "the disk\nis full"})
 		},
 		"replayed": func(p console.Page) { p.Replayed(limited, 10) },

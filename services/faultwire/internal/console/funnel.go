@@ -12,11 +12,11 @@ import (
 
 // Replayed writes what a replay found.
 func (p Page) Replayed(o *event.Outcome, most int) {
-	text := plain.Count(o.Matched, "failure")
-	if matched := before(o.Funnel, "limit"); matched > o.Matched {
-		text = plain.Number(o.Matched) + " newest of " + plain.Count(matched, "failure")
+	text, matched := plain.Count(o.Matched, "failure"), o.Matched
+	if all := before(o.Funnel, "limit"); all > o.Matched {
+		text, matched = plain.Number(o.Matched)+" newest of "+plain.Count(all, "failure"), all
 	}
-	p.Line("%s, %s", text, plain.Count(o.Kinds, "kind"))
+	p.Line("%s%s, %s", text, ofRequests(o.Rate, matched), plain.Count(o.Kinds, "kind"))
 	p.Kinds(o, most)
 	p.Line("files")
 	p.Files(o)

@@ -19,16 +19,16 @@ func (p Page) Report(o *event.Outcome) {
 	p.Line("%s  %s", span, p.Result(o))
 }
 
-// Result says what a report holds and where it is: "1,284 failures, 9 kinds →
-// output/2026-11-23/ (4 files, _142233)".
+// Result says what a report holds and where it is: "1,284 failures of 96,310 requests
+// (1.33 %), 9 kinds → output/2026-11-23/ (4 files, _142233)".
 func (p Page) Result(o *event.Outcome) string {
 	switch {
 	case o.Failed != "":
 		return "failed: " + plain.Line(o.Failed, textColumns)
 	case o.Matched == 0:
-		return "no failures"
+		return "no failures" + inRequests(o.Rate)
 	}
-	text := plain.Count(o.Matched, "failure") + ", " + plain.Count(o.Kinds, "kind")
+	text := plain.Count(o.Matched, "failure") + ofRequests(o.Rate, o.Matched) + ", " + plain.Count(o.Kinds, "kind")
 	if len(o.Files) > 0 {
 		text += " → " + p.folder(o) + " (" + plain.Count(len(o.Files), "file") + ", " + stamp(o.Files) + ")"
 	}
