@@ -14,8 +14,12 @@
 //
 //	redact.go   Redactor, Text, JSON
 //	find.go     one pass over a text; which byte may belong to which secret
-//	prefix.go   secrets known by their beginning: sk-, AIza, eyJ, Bearer, ://u:p@
+//	prefix.go   secrets known by their beginning: sk-, AIza, eyJ, Bearer
+//	pem.go      private keys of PEM
+//	url.go      ://user:…@host, ?key=…, webhooks
 //	pair.go     secrets known by their name: api_key='…', "password": "…"
+//	dsn.go      passwords in lists of settings: host=db password=…
+//	pattern.go  what the operator's patterns find
 //	name.go     the names
 //	harmless.go values that are no secret whatever their name
 //	quote.go    the strings of JSON
