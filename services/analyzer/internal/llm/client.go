@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/openai/openai-go/v3"
@@ -17,14 +18,16 @@ import (
 // maxModel caps the name of the model that says it answered, in bytes.
 const maxModel = 200
 
-// Client calls one model at one endpoint. It never retries: when and how often is
-// the explainer's decision, and each call costs.
+// Client calls one model at one endpoint. It never repeats what failed, save a call
+// whose mark was refused: when and how often is the explainer's decision, and each
+// call costs.
 type Client struct {
 	config    config.LLM
 	base      string // as people are told it
 	chat      openai.ChatCompletionService
 	transport *http.Transport
 	redactor  *redact.Redactor
+	unmarked  atomic.Bool // the endpoint refuses the mark
 }
 
 // New returns a client for the settings of section llm.
@@ -60,7 +63,8 @@ type Reply struct {
 }
 
 // Ask sends one system and one user message and returns the answer. user marks the
-// call as ours in LiteLLM's table (column end_user). It takes at most llm.timeout.
+// call as ours in LiteLLM's table: in column end_user, and in metadata, which is all
+// that is left of a call it rejects. It takes at most llm.timeout.
 // The error is a [*CallError] unless ctx ended.
 //
 // No cap of tokens is sent: there are two names for it and each is refused
@@ -69,12 +73,11 @@ type Reply struct {
 func (c *Client) Ask(ctx context.Context, user, system, message string) (Reply, error) {
 	call, cancel := context.WithTimeoutCause(ctx, c.config.Timeout, errTimeout)
 	defer cancel()
-	var response *http.Response
-	completion, err := c.chat.New(call, openai.ChatCompletionNewParams{
+	completion, response, err := c.call(call, openai.ChatCompletionNewParams{
 		Model:    c.config.Model,
 		User:     openai.String(user),
 		Messages: []openai.ChatCompletionMessageParamUnion{openai.SystemMessage(system), openai.UserMessage(message)},
-	}, option.WithResponseInto(&response))
+	})
 	if ctx.Err() != nil {
 		return Reply{}, fmt.Errorf("ask the LLM: %w", ctx.Err())
 	}
