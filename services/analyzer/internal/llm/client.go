@@ -73,7 +73,8 @@ type Reply struct {
 func (c *Client) Ask(ctx context.Context, user, system, message string) (Reply, error) {
 	call, cancel := context.WithTimeoutCause(ctx, c.config.Timeout, errTimeout)
 	defer cancel()
-	completion, response, err := c.call(call, openai.ChatCompletionNewParams{
+	var response *http.Response
+	completion, err := c.call(call, &response, openai.ChatCompletionNewParams{
 		Model:    c.config.Model,
 		User:     openai.String(user),
 		Messages: []openai.ChatCompletionMessageParamUnion{openai.SystemMessage(system), openai.UserMessage(message)},

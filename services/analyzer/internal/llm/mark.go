@@ -20,21 +20,19 @@ const mark = "metadata.spend_logs_metadata.faultwire"
 
 // call asks once. An endpoint that refuses the mark is asked again without it, and
 // never marked again: OpenAI's own takes only texts in metadata.
-func (c *Client) call(ctx context.Context, params openai.ChatCompletionNewParams) (*openai.ChatCompletion, *http.Response, error) {
-	var response *http.Response
+func (c *Client) call(ctx context.Context, response **http.Response, params openai.ChatCompletionNewParams) (*openai.ChatCompletion, error) {
+	into := option.WithResponseInto(response)
 	if c.unmarked.Load() {
-		completion, err := c.chat.New(ctx, params, option.WithResponseInto(&response))
-		return completion, response, err
+		return c.chat.New(ctx, params, into)
 	}
-	completion, err := c.chat.New(ctx, params, option.WithResponseInto(&response), option.WithJSONSet(mark, params.User.Value))
-	if err == nil || !refusesMark(response) {
-		return completion, response, err
+	completion, err := c.chat.New(ctx, params, into, option.WithJSONSet(mark, params.User.Value))
+	if err == nil || !refusesMark(*response) {
+		return completion, err
 	}
-	completion, err = c.chat.New(ctx, params, option.WithResponseInto(&response))
-	if err == nil {
+	if completion, err = c.chat.New(ctx, params, into); err == nil {
 		c.unmarked.Store(true)
 	}
-	return completion, response, err
+	return completion, err
 }
 
 // refusesMark reports whether an answer may mean that the mark isn't taken: it names

@@ -2,6 +2,7 @@ package spendlog_test
 
 import (
 	"bytes"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,9 +45,7 @@ func TestRescued(t *testing.T) {
 		},
 	} {
 		values := map[string]string{"status": "success", "model_group": "chat-spare", "custom_llm_provider": "anthropic"}
-		for k, v := range c.values {
-			values[k] = v
-		}
+		maps.Copy(values, c.values)
 		f := failure(t, spendlog.Options{Rescued: true}, values)
 		got := seen{f.Rescued, f.Model, f.Provider, f.Title, f.Class}
 		if diff := cmp.Diff(c.want, got); diff != "" {
