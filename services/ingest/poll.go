@@ -39,13 +39,10 @@ func (f *follower) poll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	readable, err := v.table.Readable(ctx, v.conn)
+	err = v.mayPoll(ctx)
 	v.close(ctx)
 	if err != nil {
 		return err
-	}
-	if !readable {
-		return v.table.NoSelect(v.conn.Config().User, nil)
 	}
 	f.follows(metrics.Standby)
 	return bus.Hold(ctx, f.store.State, leaseName, bus.Holder(), leaseTTL, f.log, f.polling)

@@ -2,21 +2,79 @@ package ingest
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 
+	"github.com/faultwire/faultwire/services/ingest/internal/metrics"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 	"github.com/faultwire/faultwire/services/ingest/internal/slot"
 )
 
+// Prepare does what [Setup] does, as far as ingest.mode wants it, and says in
+// Report.Mode how failures will be read: with auto a database that can't stream, or
+// may not for us, is no fault as long as it can be polled.
+func Prepare(ctx context.Context, cfg Config, log *slog.Logger) (Report, error) {
+	d, err := newDatabase(cfg, log)
+	if err != nil {
+		return Report{}, err
+	}
+	var missing error
+	if cfg.Ingest.Mode != modePoll {
+		report, err := d.setup(ctx)
+		if err == nil && !report.SlotMade {
+			err = d.replicates(ctx)
+		}
+		if err == nil || cfg.Ingest.Mode == modeStream || !postgres.IsSettings(err) {
+			return report, err
+		}
+		missing = err
+	}
+	var report Report
+	err = d.persist(ctx, defaultPatience, func() error {
+		v, err := d.open(ctx)
+		if err != nil {
+			return err
+		}
+		defer v.close(ctx)
+		report = d.report(v, made{})
+		report.Mode = modePoll
+		return v.mayPoll(ctx)
+	})
+	if missing != nil {
+		report.Missing = missing.Error()
+		if postgres.IsSettings(err) { // neither works: the remedies of both
+			err = errors.Join(missing, err)
+		}
+	}
+	return report, err
+}
+
+// replicates tries a replication connection.
+func (d *database) replicates(ctx context.Context) error {
+	conn, err := d.dialer.Replication(ctx, "UTF8", nil)
+	if err == nil {
+		_ = conn.Close(context.WithoutCancel(ctx))
+	}
+	return err
+}
+
+// mayPoll returns a [postgres.SettingsError] unless our role may read the table.
+func (v *visit) mayPoll(ctx context.Context) error {
+	readable, err := v.table.Readable(ctx, v.conn)
+	if err == nil && !readable {
+		return v.table.NoSelect(v.conn.Config().User, nil)
+	}
+	return err
+}
+
 // prepare makes what is missing and mends what has become useless, as far as our
 // role may: what could not be read meanwhile is a gap, and filled.
 func (f *follower) prepare(ctx context.Context, v *visit) error {
-	if err := v.server.RequireLogical(); err != nil {
-		return err
+	m, err := f.db.mendAndEnsure(ctx, v, f.skipped)
+	if errors.Is(err, errStandby) {
+		f.follows(metrics.Standby)
 	}
-	if err := f.mend(ctx, v); err != nil {
-		return err
-	}
-	m, err := f.db.ensure(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -34,13 +92,26 @@ func (f *follower) prepare(ctx context.Context, v *visit) error {
 	return nil
 }
 
+func (d *database) mendAndEnsure(ctx context.Context, v *visit, skipped bool) (made, error) {
+	if err := v.server.RequireLogical(); err != nil {
+		return made{}, err
+	}
+	if err := d.mend(ctx, v, skipped); err != nil {
+		return made{}, err
+	}
+	return d.ensure(ctx, v)
+}
+
 // mend drops a slot that can't be followed any more. One that is older than its
-// publication looks at a past without it, for ever.
-func (f *follower) mend(ctx context.Context, v *visit) error {
-	cfg := f.db.cfg.Ingest
+// publication looks at a past without it, for ever; skipped = it is known to.
+func (d *database) mend(ctx context.Context, v *visit, skipped bool) error {
+	cfg := d.cfg.Ingest
 	state, there, err := slot.Read(ctx, v.conn, cfg.Slot)
 	if err != nil || !there {
 		return err
+	}
+	if state.Ours(cfg.Slot, v.conn.Config().Database) != nil {
+		return nil // ensure says so
 	}
 	found, err := v.publication.Check(ctx, v.conn)
 	if err != nil {
@@ -48,8 +119,6 @@ func (f *follower) mend(ctx context.Context, v *visit) error {
 	}
 	var why string
 	switch {
-	case state.Plugin != slot.Plugin || state.Database != v.conn.Config().Database:
-		return nil // not ours; ensure says so
 	case state.Lost():
 		why = "the server removed WAL that had not been read yet (max_slot_wal_keep_size, idle_replication_slot_timeout)"
 	case !found.Exists:
@@ -57,18 +126,18 @@ func (f *follower) mend(ctx context.Context, v *visit) error {
 		if err := v.publication.Create(ctx, v.conn); err != nil {
 			return err
 		}
-	case f.skipped:
+	case skipped:
 		why = "its publication was missing for a time"
 	default:
 		return nil
 	}
 	err = slot.Drop(ctx, v.conn, cfg.Slot)
 	if postgres.State(err) == postgres.StateInUse {
-		return f.standby(ctx, v)
+		return fmt.Errorf("%w %q (process %d of the database)", errStandby, cfg.Slot, state.ActivePID)
 	}
 	if err != nil {
 		return err
 	}
-	f.log.Warn("the replication slot can't be followed any more and is made anew", "slot", cfg.Slot, "reason", why)
+	d.log.Warn("the replication slot can't be followed any more and is made anew", "slot", cfg.Slot, "reason", why)
 	return nil
 }

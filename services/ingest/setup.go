@@ -16,6 +16,8 @@ type Report struct {
 	Target          string // user@host/database, without the password
 	Route           string // into the container, "through docker exec"; empty without one
 	Table           string // quoted and qualified
+	Mode            string // how failures are read: "stream" or "poll"
+	Missing         string // of [Prepare]: what streaming would need, with the remedy; empty when it isn't wanted
 	Publication     string
 	PublicationMade bool // false: it was there, and is as it must be
 	Slot            string
@@ -25,7 +27,7 @@ type Report struct {
 }
 
 // Setup makes publication and slot where they are missing, checks those that are
-// there, and changes nothing else. It can be repeated. Faults that no retry mends
+// there, makes a slot anew that can't be followed any more, and changes nothing else. It can be repeated. Faults that no retry mends
 // satisfy [IsSettings] and name the statement that mends them; a database that
 // can't be reached is tried for 30 s.
 func Setup(ctx context.Context, cfg Config, log *slog.Logger) (Report, error) {
@@ -33,15 +35,19 @@ func Setup(ctx context.Context, cfg Config, log *slog.Logger) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	return d.setup(ctx)
+}
+
+func (d *database) setup(ctx context.Context) (Report, error) {
 	var report Report
 	var publicationMade bool
-	err = d.persist(ctx, defaultPatience, func() error {
+	err := d.persist(ctx, defaultPatience, func() error {
 		v, err := d.open(ctx)
 		if err != nil {
 			return err
 		}
 		defer v.close(ctx)
-		m, err := d.ensure(ctx, v)
+		m, err := d.mendAndEnsure(ctx, v, false)
 		publicationMade = publicationMade || m.publication
 		if err != nil {
 			return err
@@ -72,7 +78,7 @@ func Check(ctx context.Context, cfg Config, log *slog.Logger) error {
 func (d *database) report(v *visit, m made) Report {
 	r := Report{
 		Server: v.server.Version, Target: d.dialer.Target(), Route: d.dialer.Route(), Table: v.table.Name(),
-		Publication: d.cfg.Ingest.Publication, PublicationMade: m.publication,
+		Mode: modeStream, Publication: d.cfg.Ingest.Publication, PublicationMade: m.publication,
 		Slot: d.cfg.Ingest.Slot, SlotMade: m.slot,
 	}
 	if m.unfiltered {
