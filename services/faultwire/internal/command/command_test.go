@@ -6,12 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"github.com/faultwire/faultwire/pkg/testkit"
 	"github.com/faultwire/faultwire/services/faultwire/internal/command"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 // call runs a command line.
 func call(t *testing.T, environ []string, args ...string) (code int, stdout, stderr string) {

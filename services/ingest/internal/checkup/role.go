@@ -69,7 +69,7 @@ func (x *checkup) lookAtRole(ctx context.Context) error {
 			"%s may have %d connections, and faultwire with a replay beside it takes up to %d", name, n, role.Connections))
 	}
 	if x.rights.superuser {
-		x.add(doctor.Warn(nameRole, "faultwire setup --admin-url URL makes a role that may read what it must, and prints its URL",
+		x.add(doctor.Warn(nameRole, "`faultwire setup --admin-url URL` makes a role that may read what it must, and shows its URL",
 			"%s is a superuser: faultwire needs no more than to read and to replicate", name))
 	}
 	if len(x.findings) == before {

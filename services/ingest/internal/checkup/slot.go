@@ -63,7 +63,7 @@ func (x *checkup) lookAtFollower(ctx context.Context, state slot.State) error {
 	case state.Status == "unreserved" || state.Safe != nil && *state.Safe <= 0:
 		x.add(doctor.Warn(nameSlot, "start faultwire now; raise max_slot_wal_keep_size", "%s: it is lost at the next checkpoint", text))
 	case state.Retained > mostRetained:
-		x.add(doctor.Warn(nameSlot, "start faultwire; or, when you don't use it any more: faultwire teardown", "%s", text))
+		x.add(doctor.Warn(nameSlot, "start faultwire; or, when you don't use it any more: `faultwire teardown`", "%s", text))
 	default:
 		x.add(doctor.Fine(nameSlot, "%s", text))
 	}
@@ -86,7 +86,7 @@ func (x *checkup) lookAtPublication(ctx context.Context) error {
 		text, fix = parts(p.Missing(x.Slot))
 		x.blocked(namePublication, fix, "%s", text)
 	case !found.Exists && !x.rights.publish():
-		x.blocked(namePublication, "faultwire setup --admin-url URL, or, as a superuser or as the owner of the table with CREATE on the database: "+p.CreateSQL(),
+		x.blocked(namePublication, "`faultwire setup --admin-url URL`, or, as a superuser or as the owner of the table with CREATE on the database: "+p.CreateSQL(),
 			"%q is not there, and role %s may not make it", x.Publication, x.Dialer.User())
 	case !found.Exists && (x.noStream || x.Mode == modePoll):
 	case !found.Exists:
