@@ -98,8 +98,11 @@ func reports(t testing.TB) map[string]*render.Report {
 	first.Rate = &render.Rate{
 		Rate: event.Rate{Requests: 96_310, Failed: 1279}, Until: first.End, Before: &event.Rate{Requests: 90_000, Failed: 189},
 		Models: []event.ModelRate{
-			{Model: "gpt-4o", Rate: event.Rate{Requests: 41_020, Failed: 890}}, {Model: "gpt-4o-mini", Rate: event.Rate{Requests: 50_000, Failed: 310}},
-			{Model: "qwen3-30b\x1b", Rate: event.Rate{Requests: 4000, Failed: 70}}, {Model: "m", Rate: event.Rate{Requests: 1, Failed: 1}}, {Model: "fine", Rate: event.Rate{Requests: 9}},
+			{Model: "gpt-4o", Rate: event.Rate{Requests: 41_020, Failed: 890}},
+			{Model: "gpt-4o-mini", Rate: event.Rate{Requests: 50_000, Failed: 310}},
+			{Model: "qwen3-30b\x1b", Rate: event.Rate{Requests: 4000, Failed: 70}},
+			{Model: "m", Rate: event.Rate{Requests: 1, Failed: 1}},
+			{Model: "fine", Rate: event.Rate{Requests: 9}},
 		},
 	}
 	first.Opinions[timeout.Fingerprint] = render.Opinion{Pending: "llm.url answered 500", Next: start.Add(70 * time.Minute)}

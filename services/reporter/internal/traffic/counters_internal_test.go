@@ -33,7 +33,7 @@ func TestCountersNeverFall(t *testing.T) {
 		last := map[time.Time]entry{} // the stream: one entry a minute
 		c, err := New(), error(nil)
 		var saved []byte
-		var seq, now = uint64(0), 0
+		seq, now := uint64(0), 0
 		shown := map[string]event.Rate{}
 		models := rapid.IntRange(1, 40).Draw(t, "models")
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
