@@ -34,6 +34,7 @@ type Counters struct {
 	open   map[time.Time]*minute
 	newest time.Time // minute
 	dirty  bool      // what is stored has changed
+	most   int       // MaxModels
 }
 
 // minute is one that may be counted again.
@@ -45,7 +46,7 @@ type minute struct {
 
 // New returns counters that have read nothing.
 func New() *Counters {
-	return &Counters{sums: map[string]event.Rate{}, open: map[time.Time]*minute{}}
+	return &Counters{sums: map[string]event.Rate{}, open: map[time.Time]*minute{}, most: MaxModels}
 }
 
 // Add counts an entry, in place of what was known of its minute.
@@ -86,7 +87,7 @@ func (c *Counters) label(model string) string {
 	if _, known := c.sums[model]; known || model == other {
 		return model
 	}
-	if len(c.sums) >= MaxModels {
+	if len(c.sums) >= c.most {
 		return other
 	}
 	c.sums[model] = event.Rate{}

@@ -31,7 +31,8 @@ func TestCountersNeverFall(t *testing.T) {
 			traffic event.Traffic
 		}
 		last := map[time.Time]entry{} // the stream: one entry a minute
-		c, err := New(), error(nil)
+		c, err, most := New(), error(nil), rapid.IntRange(1, 50).Draw(t, "most")
+		c.most = most
 		var saved []byte
 		seq, now := uint64(0), 0
 		shown := map[string]event.Rate{}
@@ -42,6 +43,7 @@ func TestCountersNeverFall(t *testing.T) {
 				if c, from, err = Load(saved); err != nil {
 					t.Fatal(err)
 				}
+				c.most = most
 				for s := max(from, 1); s <= seq; s++ {
 					for _, e := range last {
 						if e.seq == s {
