@@ -156,10 +156,10 @@ func (p *patient) has(t *testing.T, findings []doctor.Finding, want doctor.Findi
 			return
 		}
 	}
-	t.Errorf("no finding %+v in %s", want, print(findings))
+	t.Errorf("no finding %+v in %s", want, listed(findings))
 }
 
-func print(findings []doctor.Finding) string {
+func listed(findings []doctor.Finding) string {
 	var b strings.Builder
 	for _, f := range findings {
 		fmt.Fprintf(&b, "\n%s %s: %s\n\tfix %s", f.State, f.Name, f.Text, f.Fix)
