@@ -104,11 +104,10 @@ func (t Table) Failed() string {
 // rescued is the SQL condition for what LiteLLM leaves in the metadata of a success
 // of which a try failed: an error (1.106: ClientDisconnected), attempted_retries
 // (from 1.83), attempted_fallbacks (from 1.106, LiteLLM #38107). A row filter takes
-// immutable functions only, so there is no cast to a number (0A000); numbers are
-// asked for by type, because in jsonb's order true and {} are greater than 0.
-const rescued = `(metadata #>> '{error_information,error_class}') <> ''` +
-	` OR (jsonb_typeof(metadata -> 'attempted_fallbacks') = 'number' AND (metadata -> 'attempted_fallbacks') > '0'::jsonb)` +
-	` OR (jsonb_typeof(metadata -> 'attempted_retries') = 'number' AND (metadata -> 'attempted_retries') > '0'::jsonb)`
+// immutable functions only, so there is no cast to a number (0A000). One path, because
+// every operator unpacks the whole column again; strict, because a lax one looks
+// into lists; > "", because null is != "".
+const rescued = `metadata @? 'strict $ ? (@.error_information.error_class > "" || @.attempted_fallbacks > 0 || @.attempted_retries > 0)'`
 
 // Quote makes any text an identifier of SQL.
 func Quote(name string) string { return pgx.Identifier{name}.Sanitize() }

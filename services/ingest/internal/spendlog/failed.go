@@ -44,7 +44,7 @@ func (l *Layout) Rescued(row []Value) bool {
 	}
 	doc, _ := text(row, l.metadata)
 	m, _ := readMetadata(doc) // of a string that holds JSON Postgres reads nothing either
-	return or(m.errorClass) != "" || m.retried || m.fellBack
+	return m.classified || m.retried || m.fellBack
 }
 
 // Wanted reports whether a row is to be read: a failure, or with [Options].Rescued a

@@ -78,7 +78,7 @@ func (l *Layout) Failure(row []Value, o Options) (*event.Failure, error) {
 
 	said := l.errorOf(row, meta)
 	kind := l.kinds.Of(said)
-	if f.Rescued = l.Rescued(row); f.Rescued && or(meta.errorClass) == "" {
+	if f.Rescued = l.Rescued(row); f.Rescued && !meta.classified {
 		kind = rescue(meta)
 		f.Model, f.Provider = o.name(l.calledOf(row, meta)), event.Unknown
 	}

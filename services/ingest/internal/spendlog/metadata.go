@@ -21,9 +21,10 @@ type metadata struct {
 	traceback    *value
 	llmProvider  *value
 	// group is original_model_group: what the client called, when a fallback answered
-	// (from 1.106). retried and fellBack say that LiteLLM tried again.
-	group             *value
-	retried, fellBack bool
+	// (from 1.106). retried and fellBack say that LiteLLM tried again, classified that
+	// errorClass is a text.
+	group                         *value
+	retried, fellBack, classified bool
 	// own is our tag in spend_logs_metadata, see [Layout.isOwn].
 	own *value
 	// prompt is where proxy_server_request stands in the column's text: LiteLLM
@@ -115,6 +116,7 @@ func (m *metadata) readError(doc []byte) {
 		switch string(member.Name) {
 		case "error_class":
 			m.errorClass = memberOf(member)
+			m.classified = len(member.Value) > len(`""`) && member.Value[0] == '"'
 		case "error_code":
 			m.errorCode = memberOf(member)
 		case "error_message":
