@@ -27,6 +27,8 @@ func (r *Redactor) pair(s []byte, i int) span {
 		word := name[bytes.LastIndexByte(name, ' ')+1:]
 		begin = end - len(word)
 		k = max(k, r.assigned(s, begin, word))
+	} else if begin > 0 && s[begin-1] == ':' && string(name) == "secret" { // arn:aws:secretsmanager:…:secret:name
+		return span{}
 	}
 	if k == 0 || s[i] == '=' && i+1 < len(s) && s[i+1] == '=' { // a comparison
 		return span{}
@@ -71,11 +73,11 @@ func (r *Redactor) pair(s []byte, i int) span {
 // assigned is the kind of a word at s[begin] before a '=', where it means more than
 // elsewhere: in a list of settings, in a URL, in a header of AWS.
 func (r *Redactor) assigned(s []byte, begin int, word []byte) kind {
-	k := r.nameKind(word)
-	if k == 0 && equalFoldEnd(word, "signature") {
+	k := max(r.nameKind(word), queryKind(s, begin, word))
+	if next := begin + len(word) + 1; k == 0 && equalFoldEnd(word, "signature") && next < len(s) && s[next-1] == '=' && s[next] != ' ' {
 		return kindSignature
 	}
-	return max(k, queryKind(s, begin, word))
+	return k
 }
 
 // inCookies: what may stand in the line of a Cookie header.

@@ -1,6 +1,9 @@
 package redact
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/base64"
+)
 
 // prefix is a beginning that gives a key away. It ends in '-' or '_'.
 type prefix struct {
@@ -233,28 +236,48 @@ func scheme(s []byte, i int) span {
 		to--
 	}
 	token := s[begin:to]
-	if len(token) < 8 || !irregular(token) && len(token) < longWord || isMasked(token) || maskBegins(s[to:]) || maskBegins(s[end:]) {
+	if len(token) < 8 || isMasked(token) || maskBegins(s[to:]) || maskBegins(s[end:]) {
 		return span{}
 	}
-	if bytes.HasPrefix(token, []byte("sk-")) {
+	switch {
+	case bytes.HasPrefix(token, []byte("sk-")):
 		return span{begin, to, kindKey}
+	case word == "basic" && isBasic(token), word == "bearer" && irregular(token):
+		return span{begin, to, kindToken}
 	}
-	return span{begin, to, kindToken}
+	return span{}
+}
+
+// isBasic reports whether a word is base64 of user:password. Of a long one that was
+// cut the beginning tells.
+func isBasic(s []byte) bool {
+	s = bytes.TrimRight(s, "=")
+	size := min(len(s), maxBare)
+	if size%4 == 1 {
+		size--
+	}
+	var text [3 * maxBare / 4]byte
+	n, err := base64.RawStdEncoding.Decode(text[:], s[:size])
+	return err == nil && bytes.IndexByte(text[:n], ':') >= 0
+}
+
+// irregular reports whether a word is none of a language: long, with a digit, a '=',
+// or more than two upper-case letters behind lower-case ones.
+func irregular(s []byte) bool {
+	humps := 0
+	for i, c := range s {
+		if isDigit(c) || c == '=' {
+			return true
+		}
+		if i > 0 && isUpper(c) && isLower(s[i-1]) {
+			humps++
+		}
+	}
+	return humps > 2 || len(s) >= longWord
 }
 
 // longWord is the length from which on nothing is a word of a language.
 const longWord = 20
-
-// irregular reports whether a word is none of a language: a digit, a '=', or an
-// upper-case letter behind a lower-case one.
-func irregular(s []byte) bool {
-	for i, c := range s {
-		if isDigit(c) || c == '=' || i > 0 && isUpper(c) && isLower(s[i-1]) {
-			return true
-		}
-	}
-	return false
-}
 
 func equalFold(s []byte, lowerCase string) bool {
 	for i := range lowerCase {
