@@ -69,6 +69,7 @@ hypothesis for each kind where one is configured.`,
 		Example: `  faultwire demo                                                     see it work, with nothing of your own
   faultwire check --postgres-url postgres://user:password@host/litellm
   faultwire run --postgres-url postgres://user:password@host/litellm
+  faultwire run --container litellm-db-1                             its database in Docker, whose address and password are found
   faultwire replay --days 7 --model gpt-4o`,
 		SilenceErrors: true,
 		SilenceUsage:  true,

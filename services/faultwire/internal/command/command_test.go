@@ -42,7 +42,7 @@ func TestHelp(t *testing.T) {
 		if code != 0 || stderr != "" {
 			t.Errorf("%q: exit code %d, %s", args, code, stderr)
 		}
-		for _, want := range []string{"Examples:\n  ", "--config", "--output-dir", "--postgres-url", "--verbose"} {
+		for _, want := range []string{"Examples:\n  ", "--config", "--output-dir", "--postgres-url", "--container", "--verbose"} {
 			if !strings.Contains(stdout, want) {
 				t.Errorf("%q: the output lacks %q:\n%s", args, want, stdout)
 			}
@@ -73,6 +73,8 @@ func TestWrongUse(t *testing.T) {
 		"setup --config /nowhere":     {environ: []string{database}, want: []string{"--config", "/nowhere"}},
 		"demo --config faultwire.yml": {want: []string{"demo reads no settings"}},
 		"demo --postgres-url x":       {want: []string{"demo reads no settings"}},
+		"demo --container x":          {want: []string{"demo reads no settings"}},
+		"run --container a/b":         {want: []string{`--container: postgres.container: found "a/b"`, "docker ps"}},
 		"setup --postgres-url mysql":  {want: []string{"--postgres-url: postgres.url"}},
 	} {
 		code, stdout, stderr := call(t, test.environ, strings.Fields(line)...)

@@ -28,6 +28,7 @@ func (s *session) run() *cobra.Command {
 What is missing of publication and slot is made where the role may. On an empty store the last 24 hours are read from the table first.
 Ctrl-C or SIGTERM ends it within 10 s; nothing is lost.`,
 		Example: `  faultwire run --postgres-url postgres://user:password@host:5432/litellm
+  faultwire run --container litellm-db-1
   DATABASE_URL=postgres://… faultwire run --config faultwire.yaml`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
