@@ -106,7 +106,7 @@ func (o order) run(ctx context.Context, store topology.Store, log *slog.Logger) 
 func (o order) config() ingest.Config {
 	c := ingest.Default()
 	c.Postgres.URL, c.Ingest.Slot, c.Ingest.Publication = config.URL(o.URL), o.Slot, o.Publication
-	c.Ingest.Mode = "stream"
+	c.Ingest.Mode, c.Ingest.History = "stream", 0
 	return c
 }
 
