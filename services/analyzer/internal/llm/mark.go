@@ -29,6 +29,7 @@ func (c *Client) call(ctx context.Context, response **http.Response, params open
 	if err == nil || !refusesMark(*response) {
 		return completion, err
 	}
+	*response = nil // in case there is none
 	if completion, err = c.chat.New(ctx, params, into); err == nil {
 		c.unmarked.Store(true)
 	}

@@ -226,3 +226,20 @@ func TestLargeTexts(t *testing.T) {
 		}
 	}
 }
+
+// TestNoRequestID: the text None is the id of many requests (up to 1.83); their times
+// tell them apart.
+func TestNoRequestID(t *testing.T) {
+	t.Parallel()
+	ids := map[event.ID]bool{}
+	for _, at := range []string{"2025-12-25 10:15:30.123", "2025-12-25 10:15:30.124", "2025-12-25 10:15:30.124"} {
+		f := failure(t, spendlog.Options{}, map[string]string{"request_id": "None", "startTime": at})
+		if *f.Log.RequestID != "None" {
+			t.Errorf("request_id %q", *f.Log.RequestID)
+		}
+		ids[f.ID] = true
+	}
+	if len(ids) != 2 {
+		t.Errorf("%d ids", len(ids))
+	}
+}
