@@ -60,11 +60,15 @@ func TestPublish(t *testing.T) {
 		{batch.After(0), 1, "a", 1, nil},
 		{batch.After(1), 1000, "b", 2, nil},
 		{batch.After(0), 3, "c", 0, batch.ErrConflict},
+		{batch.After(0), 30, "c", 0, batch.ErrConflict},
 		{batch.After(0), 1, "d", 0, batch.ErrConflict},
 		{batch.After(1001), 3, "b", 0, batch.ErrDuplicate},
+		{batch.After(1001), 30, "b", 0, batch.ErrDuplicate},
 		{batch.AfterOnSubject(5), 3, "", 0, batch.ErrConflict},
 		{batch.AfterOnSubject(1001), 3, "", 1002, nil},
 		{batch.After(1004), 2, "", 1005, nil},
+		{batch.AfterOnSubject(7), 1, "", 0, batch.ErrConflict},
+		{batch.AfterOnSubject(1006), 1, "", 1007, nil},
 	} {
 		before := count(t, s)
 		got, err := batch.Publish(t.Context(), js, step.place, messages(step.n, 10, step.id))
