@@ -14,10 +14,13 @@
 //
 //	redact.go   Redactor, Text, JSON
 //	find.go     one pass over a text; which byte may belong to which secret
-//	prefix.go   secrets known by their beginning: sk-, AIza, eyJ, Bearer
+//	prefix.go   secrets known by a beginning with '-' or '_': sk-, hf_, xoxb-
+//	shape.go    secrets known by another beginning: AIza, AKIA, dapi, eyJ
+//	scheme.go   Bearer …, Basic …
 //	pem.go      private keys of PEM
 //	url.go      ://user:…@host, ?key=…, webhooks
 //	pair.go     secrets known by their name: api_key='…', "password": "…"
+//	tuple.go    ('x-api-key', '…')
 //	dsn.go      passwords in lists of settings: host=db password=…
 //	pattern.go  what the operator's patterns find
 //	name.go     the names
