@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,28 +119,35 @@ func TestTooManyConnections(t *testing.T) {
 	x.stop(t)
 }
 
-// TestPooler: one that knows nothing of replication stands in between, as pgbouncer
-// up to 1.22 (08P01).
+// TestPooler: one that hands on few startup parameters stands in between, as pgbouncer
+// does (08P01): nothing can be streamed through it, but polled.
 func TestPooler(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.cfg.Ingest.Mode = "stream"
 	p := r.relayed(t)
 	p.set(func(p *relay) {
 		p.refuse = func(startup map[string]string) *pgproto3.ErrorResponse {
-			if startup["replication"] == "" {
-				return nil
+			for name := range startup {
+				if !slices.Contains([]string{"user", "database", "client_encoding", "datestyle", "timezone", "standard_conforming_strings", "application_name"}, name) {
+					return &pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "08P01", Message: "unsupported startup parameter: " + name}
+				}
 			}
-			return &pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "08P01", Message: "unsupported startup parameter: replication"}
+			return nil
 		}
 	})
 	err := r.start(t).result(t)
 	if !ingest.IsSettings(err) || !containsAll(err.Error(), "postgres.url", "pooler", "FAULTWIRE_POSTGRES_URL") {
 		t.Errorf("error %v", err)
 	}
-	r.cfg.Postgres.URL = config.URL(r.db.URL) // the server's own address
-	x := r.following(t)
+	r.cfg.Ingest.Mode = "auto"
+	x := r.start(t)
+	testkit.WaitLog(t, x.logs, wait, "polling LiteLLM's database")
 	r.generate(t, "a-", 10, 2)
+	r.agrees(t)
+	x.stop(t)
+	r.cfg.Postgres.URL = config.URL(r.db.URL) // the server's own address
+	x = r.following(t)
+	r.generate(t, "b-", 10, 2)
 	r.agrees(t)
 	x.stop(t)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -192,13 +193,24 @@ func (d *Dialer) lead(parsed *pgx.ConnConfig, found *container.Found, relayOnly 
 	return parsed
 }
 
+// pooled are the startup parameters that a pooler takes (pgbouncer's manual,
+// "track_extra_parameters").
+func pooled(name string) bool {
+	return slices.Contains([]string{"client_encoding", "datestyle", "timezone", "standard_conforming_strings", "application_name"}, name)
+}
+
 // SQL opens a connection for queries, each at most 30 s long unless its session
-// says otherwise. Errors are those of [Dialer.refused].
+// says otherwise, or a pooler stands in between. Errors are those of
+// [Dialer.refused].
 func (d *Dialer) SQL(ctx context.Context) (*pgx.Conn, error) {
 	var conn *pgx.Conn
 	err := d.connect(ctx, func(c *pgx.ConnConfig) (err error) {
 		c.RuntimeParams["statement_timeout"] = milliseconds(statementTimeout)
 		conn, err = pgx.ConnectConfig(ctx, c)
+		if State(err) == StateProtocol {
+			maps.DeleteFunc(c.RuntimeParams, func(name, _ string) bool { return !pooled(name) })
+			conn, err = pgx.ConnectConfig(ctx, c)
+		}
 		return err
 	})
 	if err != nil {

@@ -62,9 +62,10 @@ func each(result *pgconn.ResultReader, yield func(Row) bool) error {
 }
 
 // ReadOnly runs do in a transaction that can change nothing, each statement of it
-// no longer than timeout.
+// no longer than timeout. Values are printed as the WAL's are, also through a pooler,
+// which takes no startup parameters for that.
 func ReadOnly(ctx context.Context, conn *pgconn.PgConn, timeout time.Duration, do func() error) error {
-	begin := fmt.Sprintf("BEGIN READ ONLY; SET LOCAL statement_timeout = %d", timeout.Milliseconds())
+	begin := fmt.Sprintf("BEGIN READ ONLY; SET LOCAL statement_timeout = %d; SET LOCAL extra_float_digits = 1; SET LOCAL intervalstyle = postgres; SET LOCAL bytea_output = hex", timeout.Milliseconds())
 	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
 		return err
 	}
