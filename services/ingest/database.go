@@ -67,6 +67,7 @@ func (d *database) open(ctx context.Context) (*visit, error) {
 		v.close(ctx)
 		return nil, err
 	}
+	v.table.Rescued = d.cfg.Ingest.IncludeRescued
 	v.publication = publication.Publication{Name: d.cfg.Ingest.Publication, Table: v.table, Major: v.server.Major()}
 	return v, nil
 }

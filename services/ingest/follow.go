@@ -8,6 +8,7 @@ import (
 
 	"github.com/faultwire/faultwire/pkg/lifecycle"
 	"github.com/faultwire/faultwire/pkg/topology"
+	"github.com/faultwire/faultwire/services/ingest/internal/alias"
 	"github.com/faultwire/faultwire/services/ingest/internal/failure"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
 	"github.com/faultwire/faultwire/services/ingest/internal/gap"
@@ -40,6 +41,7 @@ type follower struct {
 	queue     *feed.Queue
 	index     *ids.Index
 	builder   *failure.Builder
+	names     *alias.Names
 	clock     *postgres.Clock
 	publisher *publisher.Publisher
 	gap       *gap.State

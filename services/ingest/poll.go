@@ -54,6 +54,7 @@ func (f *follower) polling(ctx context.Context) error {
 		return err
 	}
 	defer v.close(ctx)
+	f.names.Load(ctx, v.conn)
 	flight := &feed.Flight{}
 	defer flight.Abandon() // another polls now, and reads it again
 	p := &poller{follower: f, filler: f.filler(v, nil, v.conn), conn: v.conn, flight: flight}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/faultwire/faultwire/pkg/topology"
+	"github.com/faultwire/faultwire/services/ingest/internal/alias"
 	"github.com/faultwire/faultwire/services/ingest/internal/failure"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
 	"github.com/faultwire/faultwire/services/ingest/internal/gap"
@@ -59,7 +60,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // database that can't be reached after 30 s. From then on Run waits out whatever
 // happens to database and broker.
 func (s *Service) Run(ctx context.Context) error {
-	builder, err := newBuilder(ctx, s.db.cfg, s.deps)
+	names := alias.New(s.db.cfg.Postgres.Schema, s.deps.Log)
+	builder, err := newBuilder(ctx, s.db.cfg, s.deps, names)
 	if err != nil {
 		return ended(ctx, err)
 	}
@@ -75,14 +77,15 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	f := &follower{
 		db: s.db, store: store, queue: queue, index: index, builder: builder, clock: s.clock, publisher: p,
-		gap: missing, storm: w, metrics: s.metrics, log: log, patience: cmp.Or(s.deps.Patience, defaultPatience),
+		names: names, gap: missing, storm: w, metrics: s.metrics, log: log, patience: cmp.Or(s.deps.Patience, defaultPatience),
 	}
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.Run(inner) })
 	group.Go(func() error { return f.run(inner) })
 	group.Go(func() error { return w.Run(inner) })
 	group.Go(func() error { return s.totals.Run(inner) })
-	group.Go(func() error { return newReplayer(s.db, s.deps, builder).Run(inner) })
+	group.Go(func() error { names.Run(inner, s.db.dialer.SQL); return nil })
+	group.Go(func() error { return newReplayer(s.db, s.deps, builder, names).Run(inner) })
 	return ended(ctx, group.Wait())
 }
 
@@ -113,21 +116,25 @@ func NewReplayer(cfg Config, deps Deps) (*Replayer, error) {
 // Run returns nil when ctx ended. A request that can't be answered gets an end
 // marker that says why.
 func (r *Replayer) Run(ctx context.Context) error {
-	builder, err := newBuilder(ctx, r.db.cfg, r.deps)
+	names := alias.New(r.db.cfg.Postgres.Schema, r.deps.Log)
+	builder, err := newBuilder(ctx, r.db.cfg, r.deps, names)
 	if err != nil {
 		return ended(ctx, err)
 	}
-	return newReplayer(r.db, r.deps, builder).Run(ctx)
+	return newReplayer(r.db, r.deps, builder, names).Run(ctx)
 }
 
-func newReplayer(db *database, deps Deps, builder *failure.Builder) *replay.Replayer {
-	return replay.New(replay.Config{Dialer: db.dialer, Schema: db.cfg.Postgres.Schema, Builder: builder, JetStream: deps.Store.JetStream, Log: deps.Log})
+func newReplayer(db *database, deps Deps, builder *failure.Builder, names *alias.Names) *replay.Replayer {
+	return replay.New(replay.Config{
+		Dialer: db.dialer, Schema: db.cfg.Postgres.Schema, Rescued: db.cfg.Ingest.IncludeRescued,
+		Builder: builder, Names: names, JetStream: deps.Store.JetStream, Log: deps.Log,
+	})
 }
 
 // natsMaxPayload is NATS' own default, for a server that has not said its own yet.
 const natsMaxPayload = 1 << 20
 
-func newBuilder(ctx context.Context, cfg Config, deps Deps) (*failure.Builder, error) {
+func newBuilder(ctx context.Context, cfg Config, deps Deps, names *alias.Names) (*failure.Builder, error) {
 	own, err := topology.OwnUser(ctx, deps.Store.State)
 	if err != nil {
 		return nil, err
@@ -136,7 +143,7 @@ func newBuilder(ctx context.Context, cfg Config, deps Deps) (*failure.Builder, e
 	if err != nil {
 		return nil, err
 	}
-	options := spendlog.Options{Redactor: redactor, KeepPrompts: cfg.Ingest.KeepPrompts, OwnUser: own}
+	options := spendlog.Options{Redactor: redactor, KeepPrompts: cfg.Ingest.KeepPrompts, Rescued: cfg.Ingest.IncludeRescued, Alias: names.Alias, OwnUser: own}
 	maxPayload := cmp.Or(deps.Store.JetStream.Conn().MaxPayload(), natsMaxPayload)
 	return failure.NewBuilder(options, maxPayload, deps.Log), nil
 }

@@ -41,6 +41,7 @@ func (f *follower) stream(ctx context.Context) (followed bool, err error) {
 		return false, err
 	}
 	f.storm.Session(v.server.KeepSize, readable)
+	f.names.Load(ctx, v.conn)
 	if err := watcher.Look(ctx); err != nil { // the clock has to be known
 		return false, err
 	}

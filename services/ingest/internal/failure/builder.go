@@ -49,6 +49,12 @@ func NewBuilder(options spendlog.Options, maxPayload int64, log *slog.Logger) *B
 	return b
 }
 
+// Wanted reports whether a row is to be in the log: the publication may send others
+// too.
+func (b *Builder) Wanted(layout *spendlog.Layout, row []spendlog.Value) bool {
+	return layout.Wanted(row, b.options)
+}
+
 // Live makes an entry of the log.
 func (b *Builder) Live(layout *spendlog.Layout, row []spendlog.Value, position event.Position, commit Commit) (feed.Entry, error) {
 	return b.build(layout, row, b.live.at(commit.Time), func(f *event.Failure) string {

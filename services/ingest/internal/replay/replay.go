@@ -31,9 +31,17 @@ const (
 type Config struct {
 	Dialer    *postgres.Dialer
 	Schema    string
+	Rescued   bool // ingest.include_rescued
 	Builder   *failure.Builder
+	Names     Names
 	JetStream jetstream.JetStream
 	Log       *slog.Logger
+}
+
+// Names are the aliases of keys.
+type Names interface {
+	// Load reads them, unless it has; they are no reason not to go on.
+	Load(ctx context.Context, conn *pgx.Conn)
 }
 
 // Replayer answers requests.
@@ -98,6 +106,8 @@ func (r *Replayer) fill(ctx context.Context, end *event.ReplayEnd) error {
 	if err != nil {
 		return &queryError{err}
 	}
+	table.Rescued = r.Rescued
+	r.Names.Load(ctx, conn)
 	q := newQuery(table, end.Request)
 	end.Start, end.End = q.start, q.end
 	counts, err := q.count(ctx, conn)

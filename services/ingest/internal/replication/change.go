@@ -59,6 +59,9 @@ func (s *Session) relation(m pgoutput.Relation) error {
 		return fmt.Errorf("read the columns of %s: %w", m.Name, err)
 	}
 	s.layouts[m.ID] = layout
+	for _, c := range layout.Strange() {
+		s.Log.Warn("a column of LiteLLM's table has a type that is not known here; its values travel as text", "column", c.Name, "type", c.OID)
+	}
 	return nil
 }
 
@@ -67,7 +70,7 @@ func (s *Session) insert(ctx context.Context, m pgoutput.Insert) error {
 	if s.tx == nil || !known {
 		return fmt.Errorf("%w: a row outside a transaction or of an unknown table", pgoutput.ErrMalformed)
 	}
-	if layout == nil || !layout.Failed(m.Values) {
+	if layout == nil || !s.Builder.Wanted(layout, m.Values) {
 		return nil
 	}
 	s.tx.rows++
