@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/faultwire/faultwire/pkg/config"
+	"github.com/faultwire/faultwire/pkg/pgtemp"
 )
 
 // relay is a way to the database that can be cut, led elsewhere, or be a pooler's.
@@ -63,6 +65,13 @@ func (p *relay) set(change func(*relay)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change(p)
+}
+
+// lead leads new connections to another server, and cuts the old ones.
+func (p *relay) lead(t *testing.T, to *pgtemp.Server) {
+	t.Helper()
+	p.set(func(p *relay) { p.target = fmt.Sprintf("127.0.0.1:%d", to.Port()) })
+	p.cut()
 }
 
 // cut closes all connections without a word.

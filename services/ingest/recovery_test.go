@@ -1,0 +1,332 @@
+package ingest_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/faultwire/faultwire/pkg/pgtemp"
+	"github.com/faultwire/faultwire/pkg/testkit"
+	"github.com/faultwire/faultwire/services/ingest"
+)
+
+// slotStatus is the wal_status of the rig's slot, "" when it is gone.
+func (r *rig) slotStatus(t *testing.T) string {
+	t.Helper()
+	var status string
+	err := r.sql.QueryRow(t.Context(), "SELECT coalesce(wal_status, '') FROM pg_replication_slots WHERE slot_name = $1", r.cfg.Ingest.Slot).Scan(&status)
+	if err != nil && err != pgx.ErrNoRows { //nolint:errorlint // Scan returns it as it is
+		t.Fatal(err)
+	}
+	return status
+}
+
+// loseSlot writes so much of the server's log that it gives up on the slot.
+func (r *rig) loseSlot(t *testing.T) {
+	t.Helper()
+	testkit.Eventually(t, wait, "the slot is lost", func() bool {
+		// Three segments, of 16 MB each.
+		for range 3 {
+			r.exec(t, "SELECT pg_logical_emit_message(false, '', 'x'); SELECT pg_switch_wal()")
+		}
+		r.exec(t, "CHECKPOINT")
+		return r.slotStatus(t) == "lost"
+	})
+}
+
+// small is a server that keeps little of its log for a slot.
+func small(t *testing.T) *pgtemp.Server {
+	t.Helper()
+	return testkit.PostgresServer(t, map[string]string{"fsync": "off", "max_slot_wal_keep_size": "16MB", "min_wal_size": "32MB", "max_wal_size": "64MB"})
+}
+
+// TestMatrixSlotLost: the server removed what the slot needed, before a start (55000)
+// and under a service that could not store anything (57P01). A new slot is made, and
+// what is missing comes out of the table.
+func TestMatrixSlotLost(t *testing.T) {
+	t.Parallel()
+	server := small(t)
+	b := lift(t)
+	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(server)), b.connect(t))
+	const anew = "the replication slot can't be followed any more and is made anew"
+
+	x := r.following(t)
+	r.generate(t, "a-", 10, 2)
+	r.agrees(t)
+	r.vouched(t)
+	x.stop(t)
+	r.generate(t, "away-", 10, 2)
+	r.loseSlot(t)
+	r.generate(t, "lost-", 10, 2)
+	x = r.following(t)
+	if reason := fmt.Sprint(testkit.WaitLog(t, x.logs, wait, anew).Attrs["reason"]); !containsAll(reason, "max_slot_wal_keep_size") {
+		t.Errorf("reason %q", reason)
+	}
+	r.generate(t, "b-", 10, 2)
+	r.agrees(t)
+	r.vouched(t)
+
+	b.stop(t)
+	r.generate(t, "stuck-", 3000, 2)
+	testkit.WaitLog(t, x.logs, wait, "no answer from NATS")
+	r.loseSlot(t)
+	r.generate(t, "lost-again-", 10, 2)
+	b.start(t)
+	x.logs.Wait(t, wait, "the slot is made anew again", nth(2, func(e testkit.LogEntry) bool { return e.Message == anew }))
+	r.generate(t, "c-", 10, 2)
+	r.agrees(t)
+	x.stop(t)
+}
+
+// nth is true for the nth entry that satisfies cond.
+func nth(n int, cond func(testkit.LogEntry) bool) func(testkit.LogEntry) bool {
+	return func(e testkit.LogEntry) bool {
+		if cond(e) {
+			n--
+		}
+		return n == 0
+	}
+}
+
+const followsAgain = "the publication follows it again"
+
+// TestMatrixRenamed: LiteLLM's table is renamed and one of its old name made, under
+// the service and while it is away. The publication stays with the old table, which
+// nobody would tell.
+func TestMatrixRenamed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	x := r.following(t)
+	r.generate(t, "a-", 10, 2)
+	r.agrees(t)
+	rename := func(to string) {
+		r.exec(t, fmt.Sprintf(`BEGIN; ALTER TABLE "LiteLLM_SpendLogs" RENAME TO %q; CREATE TABLE "LiteLLM_SpendLogs" (LIKE %[1]q INCLUDING ALL); COMMIT`, to))
+		r.tables = append(r.tables, to)
+	}
+	rename("LiteLLM_SpendLogs_1")
+	r.generate(t, "b-", 10, 2)
+	testkit.WaitLog(t, x.logs, wait, followsAgain)
+	r.generate(t, "c-", 10, 2)
+	r.agrees(t)
+	r.vouched(t)
+	x.stop(t)
+
+	rename("LiteLLM_SpendLogs_2")
+	r.generate(t, "d-", 10, 2)
+	x = r.following(t)
+	testkit.WaitLog(t, x.logs, wait, followsAgain)
+	r.generate(t, "e-", 10, 2)
+	r.agrees(t)
+	x.stop(t)
+}
+
+// TestMatrixPartitioned does what LiteLLM's script for partitions does: it renames the
+// table, makes a partitioned one of the old name, copies the old rows into it. Partitions
+// come and go later on.
+func TestMatrixPartitioned(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	x := r.following(t)
+	r.generate(t, "a-", 300, 2)
+	r.agrees(t)
+	r.exec(t, `BEGIN; ALTER TABLE "LiteLLM_SpendLogs" RENAME TO "LiteLLM_SpendLogs_old";
+		CREATE TABLE "LiteLLM_SpendLogs" (LIKE "LiteLLM_SpendLogs_old" INCLUDING DEFAULTS, PRIMARY KEY (request_id, "startTime")) PARTITION BY RANGE ("startTime");
+		CREATE TABLE spend_logs_rest PARTITION OF "LiteLLM_SpendLogs" DEFAULT; COMMIT`)
+	r.generate(t, "b-", 300, 2)
+	r.exec(t, `INSERT INTO "LiteLLM_SpendLogs" SELECT * FROM "LiteLLM_SpendLogs_old" WHERE "startTime" > now() - interval '30 days' ON CONFLICT DO NOTHING`)
+	testkit.WaitLog(t, x.logs, wait, followsAgain)
+	x.follows(t, 2)
+	r.generate(t, "c-", 300, 2)
+	r.agrees(t)
+	r.exec(t, `CREATE TABLE spend_logs_next PARTITION OF "LiteLLM_SpendLogs" FOR VALUES FROM ('2200-01-01') TO ('2200-02-01');
+		INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, "startTime", "endTime", status) SELECT 'next-' || i, '', '2200-01-02', '2200-01-02', 'failure' FROM generate_series(1, 5) i`)
+	r.agrees(t)
+	r.exec(t, `ALTER TABLE "LiteLLM_SpendLogs" DETACH PARTITION spend_logs_next`)
+	r.tables = append(r.tables, "spend_logs_next")
+	r.generate(t, "d-", 300, 2)
+	r.agrees(t)
+	x.stop(t)
+}
+
+// primary is a server whose slots can be kept in step on a standby.
+func primary(t *testing.T, more map[string]string) *pgtemp.Server {
+	t.Helper()
+	settings := map[string]string{"fsync": "off"}
+	for k, v := range more {
+		settings[k] = v
+	}
+	return testkit.PostgresServer(t, settings)
+}
+
+// standby makes a standby of a server, which keeps slots in step from 17 on.
+func standby(t *testing.T, of *pgtemp.Server) *pgtemp.Server {
+	t.Helper()
+	settings := map[string]string{"fsync": "off", "hot_standby_feedback": "on", "primary_slot_name": "of_the_standby"}
+	if of.Major() >= 17 {
+		settings["sync_replication_slots"] = "on"
+	}
+	s, err := of.Standby(t.Context(), settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// onto makes a standby the rig's database, once it has all of the old one.
+func (r *rig) onto(t *testing.T, s *pgtemp.Server) {
+	t.Helper()
+	r.db.Server, r.db.URL = s, s.URL(r.db.Name)
+	r.sql = r.db.Conn(t)
+}
+
+// caughtUp waits until a standby has all that its primary, the rig's database, has
+// written.
+func (r *rig) caughtUp(t *testing.T, s *pgtemp.Server) {
+	t.Helper()
+	var at string
+	if err := r.sql.QueryRow(t.Context(), "SELECT pg_current_wal_insert_lsn()::text").Scan(&at); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), s.URL(r.db.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	testkit.Eventually(t, wait, "the standby has all", func() bool {
+		var yes bool
+		err := conn.QueryRow(t.Context(), "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", at).Scan(&yes)
+		return err == nil && yes
+	})
+}
+
+// TestFailover: the database dies and its standby takes over, from 17 on with our
+// slot kept in step, so that the server sends again what it wasn't told of; before, it
+// has none (42704). Nothing is lost, nothing comes twice.
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	first := primary(t, nil)
+	_, conn := testkit.Broker(t)
+	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(first)), conn)
+	r.exec(t, "SELECT pg_create_physical_replication_slot('of_the_standby')")
+	second := standby(t, first)
+	r.sql = r.db.Conn(t) // it was stopped for the copy
+	way := r.relayed(t)
+	x := r.following(t)
+	r.generate(t, "a-", 1000, 2)
+	r.agrees(t)
+	if first.Major() >= 17 {
+		at, err := pgx.Connect(t.Context(), second.URL(r.db.Name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		testkit.Eventually(t, wait, "the slot is kept in step on the standby", func() bool {
+			var yes bool
+			err := at.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1 AND synced AND NOT temporary)", r.cfg.Ingest.Slot).Scan(&yes)
+			return err == nil && yes
+		})
+		if err := at.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.vouched(t)
+	r.generate(t, "b-", 1000, 2)
+	r.caughtUp(t, second)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
+	defer cancel()
+	if err := first.Stop(ctx, pgtemp.Immediate); err != nil {
+		t.Fatal(err)
+	}
+	r.onto(t, second)
+	r.exec(t, "SELECT pg_promote()")
+	way.lead(t, second)
+	r.generate(t, "c-", 1000, 2)
+	x.follows(t, 2)
+	r.generate(t, "d-", 1000, 2)
+	r.agrees(t)
+	x.stop(t)
+}
+
+// TestStandbyServer: the address is that of a standby. It can be followed from 16 on,
+// beyond its promotion; before, it can't (0A000), which is said.
+func TestStandbyServer(t *testing.T) {
+	t.Parallel()
+	first := primary(t, nil)
+	_, conn := testkit.Broker(t)
+	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(first)), conn)
+	statements, err := ingest.SetupSQL(t.Context(), r.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.exec(t, statements[0])
+	r.exec(t, "SELECT pg_create_physical_replication_slot('of_the_standby')")
+	second := standby(t, first)
+	r.sql = r.db.Conn(t)
+	r.caughtUp(t, second)
+	r.relayed(t).lead(t, second)
+	if first.Major() < 16 {
+		err := r.start(t).result(t)
+		if !ingest.IsSettings(err) || !containsAll(err.Error(), "postgres.url", "standby", "primary") {
+			t.Errorf("error %v", err)
+		}
+		return
+	}
+	r.patience = wait
+	x := r.start(t)
+	// A slot on a standby begins where the primary says who is at work.
+	testkit.Eventually(t, wait, "the slot is made", func() bool {
+		r.exec(t, "SELECT pg_log_standby_snapshot()")
+		for _, e := range x.logs.Entries() {
+			if e.Message == "following LiteLLM's database" {
+				return true
+			}
+		}
+		return false
+	})
+	r.generate(t, "a-", 100, 2)
+	r.agrees(t)
+	r.caughtUp(t, second)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
+	defer cancel()
+	if err := first.Stop(ctx, pgtemp.Immediate); err != nil {
+		t.Fatal(err)
+	}
+	r.onto(t, second)
+	r.exec(t, "SELECT pg_promote()")
+	r.generate(t, "b-", 100, 2)
+	r.agrees(t)
+	x.stop(t)
+}
+
+// TestHeldForStandby: the server keeps our rows back until a standby has them
+// (synchronized_standby_slots, from 17 on), and only its own log says why. We say
+// that nothing comes although there is more.
+func TestHeldForStandby(t *testing.T) {
+	t.Parallel()
+	server := primary(t, nil)
+	_, conn := testkit.Broker(t)
+	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(server)), conn)
+	if server.Major() < 17 {
+		return // the setting is not there
+	}
+	x := r.following(t)
+	r.generate(t, "a-", 10, 2)
+	r.agrees(t)
+	r.exec(t, "SELECT pg_create_physical_replication_slot('of_the_standby', true)")
+	r.exec(t, "ALTER SYSTEM SET synchronized_standby_slots = 'of_the_standby'")
+	r.exec(t, "SELECT pg_reload_conf()")
+	r.generate(t, "b-", 10, 2)
+	if text := testkit.WaitLog(t, x.logs, 2*wait, "no progress").Message; !containsAll(text, "synchronized_standby_slots") {
+		t.Errorf("message %q", text)
+	}
+	r.exec(t, "ALTER SYSTEM RESET synchronized_standby_slots")
+	r.exec(t, "SELECT pg_reload_conf()")
+	r.agrees(t)
+	x.stop(t)
+}
