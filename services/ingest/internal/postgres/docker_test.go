@@ -139,6 +139,7 @@ func TestContainerAddress(t *testing.T) {
 	if got := d.Target(); got != b.name {
 		t.Errorf("before a connection: %s", got)
 	}
+	b.connect(d) // at the very start the relay may be the faster way
 	conn := b.connect(d)
 	address := b.docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", b.name)
 	if want := "at its address " + address + ":5432"; d.Route() != want {
