@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -125,5 +126,39 @@ func TestHistoryNotReadable(t *testing.T) {
 	r.vouched(t)
 	if last := r.beats[len(r.beats)-1]; last.History || last.Gap != nil {
 		t.Errorf("heartbeat %+v", last)
+	}
+}
+
+// TestRestoredLog: the data folder is replaced by an older copy of itself. What was
+// read after the copy is read again, each row once.
+func TestRestoredLog(t *testing.T) {
+	t.Parallel()
+	now, copied := t.TempDir(), t.TempDir()
+	db := testkit.Postgres(t)
+	follow := func(dir, prefix string) *rig {
+		t.Helper()
+		server, conn := testkit.Broker(t, testkit.WithStoreDir(dir))
+		r := rigOn(t, db, conn)
+		x := r.following(t)
+		r.generate(t, prefix, 100, 2)
+		r.agrees(t)
+		r.vouched(t)
+		x.stop(t)
+		r.read(t)
+		if err := server.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	follow(now, "before-")
+	if err := os.CopyFS(copied, os.DirFS(now)); err != nil {
+		t.Fatal(err)
+	}
+	follow(now, "after-")
+	r := follow(copied, "live-")
+	for _, f := range r.log {
+		if id := *f.Log.RequestID; f.Gap != strings.HasPrefix(id, "after-") {
+			t.Errorf("failure %s: of a gap %v", id, f.Gap)
+		}
 	}
 }
