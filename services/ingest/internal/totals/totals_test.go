@@ -121,7 +121,13 @@ func TestReleases(t *testing.T) {
 		t.Run(release, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, release)
-			if err := sample.Insert(t.Context(), s.conn, testkit.Rows(t, release)); err != nil {
+			var some []sample.Row
+			for i, row := range testkit.Rows(t, release) {
+				if i%4 == 0 {
+					some = append(some, row)
+				}
+			}
+			if err := sample.Insert(t.Context(), s.conn, some); err != nil {
 				t.Fatal(err)
 			}
 			// All within the two hours that a first round counts.
