@@ -60,8 +60,10 @@ func golden() map[string]any {
 			},
 			Row: json.RawMessage(`{"request_id":"req-1","metadata":{"a": 1, "b": "<&>"},"spend":0}`),
 		},
-		"heartbeat": &event.Heartbeat{V: 1, Watermark: end, Position: event.Position{System: pos.System, Timeline: 1, Commit: pos.Commit},
-			Source: "16411.740.741", Gap: &event.Gap{From: end.Add(-time.Hour), Why: "the replication slot was lost"}, History: true},
+		"heartbeat": &event.Heartbeat{
+			V: 1, Watermark: end, Position: event.Position{System: pos.System, Timeline: 1, Commit: pos.Commit},
+			Source: "16411.740.741", Gap: &event.Gap{From: end.Add(-time.Hour), Why: "the replication slot was lost"}, History: true,
+		},
 		"window": &window,
 		"period": &event.Period{V: 1, Run: event.RunLive, Epoch: "e1", Start: start, End: end, Lo: 7, Hi: 19, N: 12, First: start, Last: start, Rules: rules},
 		"analysis": &event.Analysis{

@@ -104,19 +104,19 @@ func TestSubjects(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 11, 23, 2, 10, 0, 0, time.UTC)
 	for got, want := range map[string]string{
-		topology.FailureSubject(event.ClassQuota):                  "failures.quota",
-		topology.FailureSubject("quota.>"):                         "failures.unknown",
+		topology.FailureSubject(event.ClassQuota):                        "failures.quota",
+		topology.FailureSubject("quota.>"):                               "failures.unknown",
 		topology.IDsSubject("e1", start.In(time.FixedZone("x", 5*3600))): "ids.e1.2026112302",
-		topology.WindowsSubject("live", "E1"):                      "windows.live.E1",
-		topology.PeriodsSubject("r.*", "E1"):                       "periods.r_2e_2a.E1",
-		topology.AnalysisSubject("live", "E1", start):              "analyses.live.E1.1795399800",
-		topology.KindSubject("f1-3c9e", "p1-en"):                   "kinds.f1-3c9e.p1-en",
-		topology.ExplanationSubject("f1-3c9e", "p1-zh"):            "explanations.f1-3c9e.p1-zh",
-		topology.ReplayEndSubject("r-1"):                           "replays.r-1.end",
-		topology.PendingKey("f1-3c9e", "p1-en"):                    "pending.f1-3c9e.p1-en",
-		topology.CountersKey("E1", 3):                              "counters.E1.3",
-		topology.OutcomeKey("live"):                                "outcome.live",
-		topology.LeaseKey("explainer"):                             "lease.explainer",
+		topology.WindowsSubject("live", "E1"):                            "windows.live.E1",
+		topology.PeriodsSubject("r.*", "E1"):                             "periods.r_2e_2a.E1",
+		topology.AnalysisSubject("live", "E1", start):                    "analyses.live.E1.1795399800",
+		topology.KindSubject("f1-3c9e", "p1-en"):                         "kinds.f1-3c9e.p1-en",
+		topology.ExplanationSubject("f1-3c9e", "p1-zh"):                  "explanations.f1-3c9e.p1-zh",
+		topology.ReplayEndSubject("r-1"):                                 "replays.r-1.end",
+		topology.PendingKey("f1-3c9e", "p1-en"):                          "pending.f1-3c9e.p1-en",
+		topology.CountersKey("E1", 3):                                    "counters.E1.3",
+		topology.OutcomeKey("live"):                                      "outcome.live",
+		topology.LeaseKey("explainer"):                                   "lease.explainer",
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)

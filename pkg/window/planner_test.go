@@ -118,8 +118,10 @@ func TestStep(t *testing.T) {
 		"a gap in a window without failures marks the next of its period": {
 			[]window.Entry{gap(1, day+"10:01:00Z"), failure(2, day+"10:06:00Z"), gap(3, day+"10:11:00Z"), failure(4, day+"10:16:00Z"), heartbeat(5, day+"10:30:00Z")},
 			[]span{
-				{"window, incomplete", "10:05:00", "10:10:00", 2, 2, 1}, {"period, incomplete", "10:00:00", "10:15:00", 1, 3, 1},
-				{"window", "10:15:00", "10:20:00", 4, 4, 1}, {"period", "10:15:00", "10:30:00", 4, 4, 1},
+				{"window, incomplete", "10:05:00", "10:10:00", 2, 2, 1},
+				{"period, incomplete", "10:00:00", "10:15:00", 1, 3, 1},
+				{"window", "10:15:00", "10:20:00", 4, 4, 1},
+				{"period", "10:15:00", "10:30:00", 4, 4, 1},
 			},
 		},
 		"an entry seen before is ignored": {

@@ -90,9 +90,9 @@ func (f *follower) read(ctx context.Context, v *visit, progress *feed.Progress, 
 	took := time.Since(began).Round(time.Millisecond)
 	if !got.Whole {
 		f.log.Warn("the log has no more room for history: what is older stays in LiteLLM's table, where `faultwire replay` reads it",
-			"read back to", got.Oldest.Format(time.RFC3339), "failures", got.Missing, "took", took)
+			"read_back_to", got.Oldest.Format(time.RFC3339), "failures", got.Missing, "took", took)
 		return nil
 	}
-	f.log.Info("read "+what+" out of LiteLLM's table", "from", r.From.UTC().Format(time.RFC3339), "failures", got.Missing, "known", got.Known, "took", took)
+	f.log.Info("read out of LiteLLM's table", "what", what, "from", r.From.UTC().Format(time.RFC3339), "failures", got.Missing, "known", got.Known, "took", took)
 	return nil
 }

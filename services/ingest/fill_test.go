@@ -59,7 +59,7 @@ func TestHistory(t *testing.T) {
 		INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, "startTime", "endTime", status) SELECT 'ancient-' || i, '', now() - interval '8 days', now(), 'failure' FROM generate_series(1, 5) i`)
 	x := r.following(t)
 	r.generate(t, "live-", 10, 2)
-	testkit.WaitLog(t, x.logs, wait, "read history out of LiteLLM's table")
+	testkit.WaitLog(t, x.logs, wait, "read out of LiteLLM's table")
 	r.exec(t, `DELETE FROM "LiteLLM_SpendLogs" WHERE request_id LIKE 'ancient-%'`)
 	r.agrees(t)
 	r.vouched(t)

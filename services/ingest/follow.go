@@ -103,13 +103,11 @@ func (f *follower) session(ctx context.Context) error {
 		return err
 	}
 	f.log.Warn("polling every 10 s; streaming would bring failures within a second and needs no queries, and is tried again at the next start", "missing", err)
-	if polling := f.poll(ctx); !postgres.IsSettings(polling) {
-		return polling
-	} else if f.began {
-		return polling
-	} else { // neither works: the remedies of both
+	polling := f.poll(ctx)
+	if !f.began && postgres.IsSettings(polling) { // neither works: the remedies of both
 		return errors.Join(err, polling)
 	}
+	return polling
 }
 
 // follows notes that a session has begun.

@@ -67,7 +67,7 @@ func (f *follower) polling(ctx context.Context) error {
 	}
 	f.storm.Session(-1, true)
 	f.follows(metrics.Polling)
-	f.log.Info("polling LiteLLM's database", "database", f.db.cfg.Postgres.Target(), "postgres", v.server.Version, "every", pollEvery)
+	f.log.Info("polling LiteLLM's database", "database", f.db.dialer.Target(), "postgres", v.server.Version, "every", pollEvery)
 	if err := p.once(ctx, v.server.SegmentSize); err != nil {
 		return ended(ctx, err)
 	}
@@ -130,7 +130,7 @@ func (p *poller) once(ctx context.Context, segment uint64) error {
 	}
 	if missing != nil {
 		p.gap.Filled(missing)
-		p.log.Info("read what was missing out of LiteLLM's table", "from", r.From.UTC().Format(time.RFC3339), "failures", got.Missing, "known", got.Known)
+		p.log.Info("read out of LiteLLM's table", "what", "what was missing", "from", r.From.UTC().Format(time.RFC3339), "failures", got.Missing, "known", got.Known)
 	}
 	p.complete = b.At
 	h := event.Heartbeat{V: event.Version, Watermark: b.Watermark()}

@@ -83,7 +83,7 @@ func (f *follower) prepare(ctx context.Context, v *visit) error {
 		f.log.Info("publication made", "publication", cfg.Publication)
 	}
 	if m.followed {
-		f.log.Warn("LiteLLM's table was renamed or made anew; the publication follows it again", "publication", cfg.Publication, "table", v.table.Name())
+		f.log.Warn("LiteLLM's table was renamed, made anew or got its column status; the publication follows it again", "publication", cfg.Publication, "table", v.table.Name())
 	}
 	if m.slot {
 		f.log.Info("replication slot made", "slot", cfg.Slot)

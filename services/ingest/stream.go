@@ -31,6 +31,10 @@ func (f *follower) stream(ctx context.Context) (followed bool, err error) {
 	if err := f.prepare(ctx, v); err != nil {
 		return false, err
 	}
+	source := v.version
+	if v.table.Rescued {
+		source += ".rescued" // rows are numbered differently
+	}
 	waiting, progress := &heartbeat.Waiting{}, &feed.Progress{}
 	watcher := watch.New(watch.Config{
 		Slot: f.db.cfg.Ingest.Slot, Publication: v.publication, Version: v.version, SegmentSize: v.server.SegmentSize,
@@ -45,7 +49,7 @@ func (f *follower) stream(ctx context.Context) (followed bool, err error) {
 	if err := watcher.Look(ctx); err != nil { // the clock has to be known
 		return false, err
 	}
-	s, err := f.start(ctx, v, waiting, progress)
+	s, err := f.start(ctx, v, source, waiting, progress)
 	if err != nil {
 		return false, err
 	}
@@ -60,7 +64,7 @@ func (f *follower) stream(ctx context.Context) (followed bool, err error) {
 }
 
 // start opens the replication connection and begins to follow.
-func (f *follower) start(ctx context.Context, v *visit, waiting *heartbeat.Waiting, progress *feed.Progress) (*replication.Session, error) {
+func (f *follower) start(ctx context.Context, v *visit, source string, waiting *heartbeat.Waiting, progress *feed.Progress) (*replication.Session, error) {
 	cfg := f.db.cfg.Ingest
 	// The position first, then what the log says of it: another's log would only have
 	// grown meanwhile.
@@ -84,15 +88,15 @@ func (f *follower) start(ctx context.Context, v *visit, waiting *heartbeat.Waiti
 	}
 	s, err = replication.Open(ctx, replication.Config{
 		Slot: cfg.Slot, Publication: cfg.Publication, Queue: f.queue, Builder: f.builder, Clock: f.clock, Waiting: waiting,
-		Source: v.version, Vouched: vouched, Gap: f.gap, Progress: progress, Log: f.log,
+		Source: source, Vouched: vouched, Gap: f.gap, Progress: progress, Log: f.log,
 	}, conn, tail.Position)
 	if err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, f.refused(ctx, v, err)
 	}
-	f.compare(tail.Vouched, s.System(), state.Confirmed, v.version)
+	f.compare(tail.Vouched, s.System(), state.Confirmed, source)
 	f.follows(metrics.Following)
-	f.log.Info("following LiteLLM's database", "database", f.db.cfg.Postgres.Target(), "postgres", v.server.Version, "slot", cfg.Slot, "publication", cfg.Publication)
+	f.log.Info("following LiteLLM's database", "database", f.db.dialer.Target(), "postgres", v.server.Version, "slot", cfg.Slot, "publication", cfg.Publication)
 	return s, nil
 }
 
@@ -120,7 +124,7 @@ func (f *follower) compare(last *event.Heartbeat, system string, confirmed event
 	case confirmed > last.Position.Commit:
 		why = "the replication slot is further than the log: it was made anew, or the log was restored from a copy"
 	case last.Source != source:
-		why = "the table or the publication was changed"
+		why = "the table, the publication or ingest.include_rescued was changed"
 	default:
 		return
 	}
@@ -131,7 +135,7 @@ func (f *follower) compare(last *event.Heartbeat, system string, confirmed event
 func (f *follower) openGap(from time.Time, why string) {
 	if f.gap.Named() == nil {
 		f.metrics.Gap()
-		f.log.Warn("failures may be missing in the log, reading them out of LiteLLM's table", "committed after", from.UTC().Format(time.RFC3339), "reason", why)
+		f.log.Warn("failures may be missing in the log, reading them out of LiteLLM's table", "committed_after", from.UTC().Format(time.RFC3339), "reason", why)
 	}
 	f.gap.Open(from, why)
 }

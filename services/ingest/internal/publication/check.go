@@ -20,8 +20,9 @@ type Found struct {
 	// ingest.include_rescued is false. It works; [Publication.Repair] ends it.
 	Rescued bool
 	// Moved: it has no table, or LiteLLM's under another name: somebody dropped it, or
-	// renamed it and made a new one (LiteLLM #29466). Rows of the new one don't come
-	// until [Publication.Repair] has been run.
+	// renamed it and made a new one (LiteLLM #29466); or it was made before the table
+	// got its column status (LiteLLM 1.68). Rows don't come until [Publication.Repair]
+	// has been run.
 	Moved bool
 	// Version changes with the table, and with whatever is changed of the publication.
 	Version string
@@ -85,6 +86,9 @@ func (p Publication) check(ctx context.Context, conn pgx.Tx) (Found, error) {
 	switch {
 	case err != nil:
 		return found, err
+	case !sends.failures && *is.tables[0].filter == withoutStatus && p.Table.Has("status"):
+		found.Moved = true
+		return found, nil
 	case !sends.failures:
 		return found, p.wrong("its row filter keeps failures back: "+*is.tables[0].filter, "Run as its owner: "+p.Repair())
 	case p.Table.Rescued && !sends.rescued:
@@ -94,6 +98,10 @@ func (p Publication) check(ctx context.Context, conn pgx.Tx) (Found, error) {
 	found.Rescued = sends.rescued && !p.Table.Rescued
 	return found, nil
 }
+
+// withoutStatus is the row filter for a table that has no column status, as
+// PostgreSQL prints it.
+const withoutStatus = "((metadata ->> 'status'::text) = 'failure'::text)"
 
 // moved tells a table that was LiteLLM's from one that is somebody else's, whose
 // publication isn't ours to change.

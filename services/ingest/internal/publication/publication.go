@@ -94,9 +94,8 @@ func (p Publication) Follow(ctx context.Context, conn *pgx.Conn) error {
 // ErrChanged: somebody changed the publication or its table while it was followed.
 var ErrChanged = errors.New("the publication was changed")
 
-// ErrMoved: LiteLLM's table was renamed or dropped, and the publication doesn't
-// follow the one that has its name now.
-var ErrMoved = errors.New("LiteLLM's table was renamed or made anew")
+// ErrMoved: see [Found].Moved.
+var ErrMoved = errors.New("LiteLLM's table was renamed, made anew or got its column status")
 
 // Missing says that the publication is gone although a slot was made with it.
 // Making it again does not help: the slot looks at the past, where it is missing

@@ -110,17 +110,22 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestMoved: a table that was renamed, or dropped, is followed again.
+// TestMoved: a table that was renamed, dropped, or has outgrown its filter is followed
+// again.
 func TestMoved(t *testing.T) {
 	t.Parallel()
 	const table = `public."LiteLLM_SpendLogs"`
-	for name, move := range map[string]string{
-		"renamed": "ALTER TABLE " + table + ` RENAME TO "LiteLLM_SpendLogs_old"; CREATE TABLE ` + table + ` (LIKE public."LiteLLM_SpendLogs_old" INCLUDING ALL)`,
-		"dropped": "CREATE TABLE again (LIKE " + table + " INCLUDING ALL); DROP TABLE " + table + `; ALTER TABLE again RENAME TO "LiteLLM_SpendLogs"`,
+	for name, test := range map[string]struct {
+		sql     string
+		options []testkit.Option
+	}{
+		"renamed":  {"ALTER TABLE " + table + ` RENAME TO spend_2025; CREATE TABLE ` + table + ` (LIKE spend_2025 INCLUDING ALL)`, nil},
+		"dropped":  {"CREATE TABLE again (LIKE " + table + " INCLUDING ALL); DROP TABLE " + table + `; ALTER TABLE again RENAME TO "LiteLLM_SpendLogs"`, nil},
+		"upgraded": {"ALTER TABLE " + table + " ADD COLUMN status text", []testkit.Option{testkit.WithSchema("1.67.2")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			db := testkit.Postgres(t)
+			db := testkit.Postgres(t, test.options...)
 			p, conn := open(t, db)
 			if err := p.Create(t.Context(), conn); err != nil {
 				t.Fatal(err)
@@ -129,8 +134,8 @@ func TestMoved(t *testing.T) {
 			if err != nil || before.Moved {
 				t.Fatalf("before: %+v, %v", before, err)
 			}
-			exec(t, conn, move)
-			conn = db.Conn(t) // without a statement that was prepared for the other table
+			exec(t, conn, test.sql)
+			p, conn = open(t, db) // the table as it is now
 			if found, err := p.Check(t.Context(), conn); err != nil || !found.Moved {
 				t.Fatalf("moved: %+v, %v", found, err)
 			}

@@ -147,9 +147,9 @@ func (s *source) confirmed(t *testing.T, lsn event.LSN) bool {
 	return yes
 }
 
-// TestSequence checks what comes of transactions, in order: failures numbered
+// TestMatrixSequence checks what comes of transactions, in order: failures numbered
 // within theirs, then its end; nothing of successes and of what was rolled back.
-func TestSequence(t *testing.T) {
+func TestMatrixSequence(t *testing.T) {
 	t.Parallel()
 	s := newSource(t)
 	s.follow(t, event.Position{})
@@ -162,7 +162,9 @@ func TestSequence(t *testing.T) {
 	for len(got) < 6 {
 		e := s.next(t)
 		if !e.IsMessage() {
-			got = append(got, "end")
+			if len(got) == 0 || got[len(got)-1] != "end" { // PostgreSQL 14 sends the transactions without our rows too
+				got = append(got, "end")
+			}
 			continue
 		}
 		f, err := event.Decode[event.Failure](e.Data)

@@ -140,7 +140,7 @@ func (w *Watch) step() {
 		held := w.Gap.Release()
 		w.Meter.Holding(false)
 		w.Meter.HeldBack(held)
-		w.Slog.Info("failures go into the log again", "held back", held)
+		w.Slog.Info("failures go into the log again", "held_back", held)
 	}
 }
 

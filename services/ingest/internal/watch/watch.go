@@ -143,7 +143,7 @@ func (w *Watcher) check(ctx context.Context) error {
 	if state.Retained > warnRetained && time.Since(w.warned) > warnEvery {
 		w.warned = time.Now()
 		w.Log.Warn("the database keeps much of its log for us: if it goes on growing, look whether NATS takes messages and whether a transaction is open for long; max_slot_wal_keep_size bounds it",
-			"slot", w.Slot, "bytes", state.Retained, "of them not yet stored by us", state.Held, "wal_status", state.Status)
+			"slot", w.Slot, "bytes", state.Retained, "not_stored_yet", state.Held, "wal_status", state.Status)
 	}
 	return state.Check(w.Slot, w.conn.Config().Database)
 }
