@@ -59,6 +59,7 @@ type Session struct {
 	system pglogrepl.IdentifySystemResult
 	flight *feed.Flight
 	notice error // an error that the server calls a warning
+	held   bool  // the server waits for a standby, and it was said
 
 	decoder pgoutput.Decoder
 	layouts map[uint32]*spendlog.Layout // by relation id; nil = not LiteLLM's table
@@ -115,9 +116,19 @@ func (s *Session) System() string { return s.system.SystemID }
 
 // Notice takes a notice of the connection.
 func (s *Session) Notice(n *pgconn.Notice) {
-	// PostgreSQL 18 only warns when the publication is gone, then skips everything;
-	// to confirm what it skipped would lose it for good.
-	if n.Code == postgres.StateNotInState {
+	switch {
+	case n.Code != postgres.StateNotInState:
+	case n.File == "slot.c":
+		// From PostgreSQL 17 on: it waits for a standby before it sends more. Texts are
+		// translated, the name of the source file isn't.
+		if !s.held {
+			s.held = true
+			s.Log.Warn("no progress: the database sends nothing until a standby named in synchronized_standby_slots has its log: bring the standby up, or take it out of that setting",
+				"reason", n.Message, "detail", n.Detail)
+		}
+	default:
+		// PostgreSQL 18 only warns when the publication is gone, then skips everything;
+		// to confirm what it skipped would lose it for good.
 		s.notice = fmt.Errorf("%w: %s", ErrSkipped, n.Message)
 	}
 }
