@@ -45,8 +45,8 @@ test: ## all tests with the race detector; PKG=./pkg/event/... narrows, TESTFLAG
 e2e: ## only the end-to-end tests, with their output
 	@$(MAKE) --no-print-directory test PKG=./services/faultwire/... TESTFLAGS='-v $(TESTFLAGS)'
 
-bench: ## benchmarks; PKG narrows
-	@go test -run '^$$' -bench . -benchmem -p 1 $(TESTFLAGS) $(PKG)
+bench: ## benchmarks; PKG=./services/faultwire/bench is ingest against pg_recvlogical (docs/benchmarks.md)
+	@go test -run '^$$' -bench . -benchmem -p 1 -timeout 60m $(TESTFLAGS) $(PKG)
 
 lint: ## the house rules (.golangci.yml)
 	@$$(tools/get golangci-lint) run $(LINTFLAGS) $(PATTERNS)

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	defaultRows   = 200_000
+	defaultRows   = 500_000
 	defaultRounds = 3
 )
 

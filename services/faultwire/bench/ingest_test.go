@@ -59,7 +59,8 @@ func ingestMain(text string) (err error) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	// No warnings: that much WAL is kept is the point.
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	server, err := broker.Start(ctx, broker.Config{StoreDir: o.StoreDir, SyncAlways: o.SyncAlways, Logger: log})
 	if err != nil {
 		return err
@@ -112,7 +113,7 @@ func (o order) config() ingest.Config {
 
 // await returns when all failures are in the log, or ctx has ended.
 func (o order) await(ctx context.Context, store topology.Store) time.Time {
-	ticker := time.NewTicker(10 * time.Millisecond)
+	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
 		if inLog(ctx, store) >= o.Failures {
