@@ -2,6 +2,7 @@ package checkup_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/faultwire/faultwire/pkg/doctor"
@@ -157,11 +158,13 @@ func TestSituations(t *testing.T) {
 				t.Errorf("mode %q, want %q", mode, s.mode)
 			}
 			for _, want := range s.want {
-				p.has(t, findings, want)
+				if p.db.Server.Major() != oldest || !strings.Contains(want.Text, "successful requests") {
+					p.has(t, findings, want)
+				}
 			}
 			for _, f := range findings {
 				for _, name := range s.less {
-					if f.Name == name && f.State != doctor.OK {
+					if f.Name == name && f.State != doctor.OK && (name != "postgres" || p.db.Server.Major() != oldest) {
 						t.Errorf("%+v", f)
 					}
 				}
