@@ -104,8 +104,8 @@ func (f *follower) session(ctx context.Context) error {
 	}
 	f.log.Warn("polling every 10 s; streaming would bring failures within a second and needs no queries, and is tried again at the next start", "missing", err)
 	polling := f.poll(ctx)
-	if !f.began && postgres.IsSettings(polling) { // neither works: the remedies of both
-		return errors.Join(err, polling)
+	if !f.began && postgres.IsSettings(polling) {
+		return neither(err, polling)
 	}
 	return polling
 }

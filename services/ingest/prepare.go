@@ -43,11 +43,19 @@ func Prepare(ctx context.Context, cfg Config, log *slog.Logger) (Report, error) 
 	})
 	if missing != nil {
 		report.Missing = missing.Error()
-		if postgres.IsSettings(err) { // neither works: the remedies of both
-			err = errors.Join(missing, err)
+		if postgres.IsSettings(err) {
+			err = neither(missing, err)
 		}
 	}
 	return report, err
+}
+
+// neither has the remedies of both ways, once where they are the same.
+func neither(streaming, polling error) error {
+	if streaming.Error() == polling.Error() {
+		return polling
+	}
+	return errors.Join(streaming, polling)
 }
 
 // replicates tries a replication connection.

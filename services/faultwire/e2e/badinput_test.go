@@ -123,6 +123,7 @@ func TestWALLevel(t *testing.T) {
 	t.Parallel()
 	server := testkit.PostgresServer(t, map[string]string{"wal_level": "replica"})
 	s := newScene(t, testkit.WithServer(server))
+	s.more = []string{streamOnly}
 	bad{code: 2, lines: [][]string{{"wal_level", "ALTER SYSTEM SET wal_level = logical", "restart"}}}.refused(t, s)
 	if _, sql, _ := run(t, patience, "faultwire", s.env(), "setup", "--print"); !strings.Contains(sql, "ALTER SYSTEM SET wal_level = logical;") {
 		t.Errorf("setup --print:\n%s", sql)
@@ -132,6 +133,36 @@ func TestWALLevel(t *testing.T) {
 	if code != 3 {
 		t.Errorf("replay: exit code %d\n%s%s", code, stdout, stderr)
 	}
+}
+
+// streamOnly: a database that can't be streamed from is an error, and not polled.
+const streamOnly = "FAULTWIRE_INGEST_MODE=stream"
+
+// TestPolls: a role that may only read is enough; what streaming needs is said.
+func TestPolls(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	role := s.db.Name + "_role"
+	s.exec(`CREATE ROLE ` + role + ` LOGIN PASSWORD 'pw'`)
+	dropRole(t, s, role)
+	s.exec(`GRANT SELECT ON "LiteLLM_SpendLogs" TO ` + role)
+	owner := s.more
+	s.more = []string{"FAULTWIRE_POSTGRES_URL=" + as(t, s.db.URL, role)}
+	p := s.follow()
+	if err := sample.Insert(t.Context(), s.conn, recent(t)); err != nil {
+		t.Fatal(err)
+	}
+	s.reported(patience)
+	if code := p.stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	stdout, _ := p.stdout.snapshot()
+	for _, part := range []string{"polling every 10 s", "CREATE PUBLICATION"} {
+		if !strings.Contains(stdout, part) {
+			t.Errorf("stdout lacks %q:\n%s", part, stdout)
+		}
+	}
+	s.more = owner
 }
 
 // TestRole: a role without REPLICATION is told which statement gives it, and
@@ -144,7 +175,7 @@ func TestRole(t *testing.T) {
 	dropRole(t, s, role)
 	s.exec(`GRANT SELECT ON "LiteLLM_SpendLogs" TO ` + role)
 	owner := s.more
-	s.more = []string{"FAULTWIRE_POSTGRES_URL=" + as(t, s.db.URL, role)}
+	s.more = []string{streamOnly, "FAULTWIRE_POSTGRES_URL=" + as(t, s.db.URL, role)}
 	bad{code: 2, lines: [][]string{{"ingest.publication", role, "Run as", "CREATE PUBLICATION"}}}.refused(t, s)
 
 	// The statements that setup prints are run by somebody who may.
