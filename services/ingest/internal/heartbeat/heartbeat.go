@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// margin is how far the watermark stays behind the clock that was read: a
+	// Margin is how far the watermark stays behind the clock that was read: a
 	// commit takes its time before it takes its place in the log.
-	margin = time.Second
+	Margin = time.Second
 
 	kept = 16 // waiting, the newest
 
@@ -33,7 +33,7 @@ type Beat struct {
 }
 
 // Watermark is the moment before which nothing is missing once LSN is reached.
-func (b Beat) Watermark() time.Time { return b.At.Add(-margin).UTC() }
+func (b Beat) Watermark() time.Time { return b.At.Add(-Margin).UTC() }
 
 // Read reads the clock and the position, in that order. segmentSize is the
 // server's wal_segment_size.

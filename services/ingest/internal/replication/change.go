@@ -9,6 +9,7 @@ import (
 	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/services/ingest/internal/failure"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
+	"github.com/faultwire/faultwire/services/ingest/internal/heartbeat"
 	"github.com/faultwire/faultwire/services/ingest/internal/pgoutput"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 	"github.com/faultwire/faultwire/services/ingest/internal/spendlog"
@@ -103,6 +104,11 @@ func (s *Session) commit(ctx context.Context, m pgoutput.Commit) error {
 		return fmt.Errorf("%w: a commit without a beginning", pgoutput.ErrMalformed)
 	}
 	rows := s.tx.rows
+	if s.Vouched.IsZero() {
+		// The first transaction of a slot: what was committed before is history, and a
+		// backlog can be confirmed while it is read.
+		s.Vouched = s.tx.time.Time.Add(-heartbeat.Margin)
+	}
 	s.tx = nil
 	if rows > 0 {
 		if err := s.hand(ctx, feed.Entry{}); err != nil {
