@@ -143,8 +143,12 @@ func TestMoved(t *testing.T) {
 			}
 			exec(t, conn, test.sql)
 			p, conn = open(t, db) // the table as it is now
-			if found, err := p.Check(t.Context(), conn); err != nil || !found.Moved {
+			outgrown := name != "upgraded" || p.Major >= 15 // 14 has no filters
+			if found, err := p.Check(t.Context(), conn); err != nil || found.Moved != outgrown {
 				t.Fatalf("moved: %+v, %v", found, err)
+			}
+			if !outgrown {
+				return
 			}
 			if err := p.Follow(t.Context(), conn); err != nil {
 				t.Fatal(err)

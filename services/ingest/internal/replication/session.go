@@ -137,7 +137,7 @@ func (s *Session) Notice(n *pgconn.Notice) {
 // connection.
 func (s *Session) Run(ctx context.Context) error {
 	defer s.close(ctx)
-	s.heard, s.status = time.Now(), time.Now()
+	s.heard, s.status, s.beaten = time.Now(), time.Now(), time.Now()
 	for {
 		if err := s.keepUp(ctx); err != nil {
 			return err

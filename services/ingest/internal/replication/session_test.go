@@ -147,6 +147,16 @@ func (s *source) confirmed(t *testing.T, lsn event.LSN) bool {
 	return yes
 }
 
+// failure takes the next failure out of the queue.
+func (s *source) failure(t *testing.T) feed.Entry {
+	t.Helper()
+	for {
+		if e := s.next(t); e.IsFailure() {
+			return e
+		}
+	}
+}
+
 // TestMatrixSequence checks what comes of transactions, in order: failures numbered
 // within theirs, then its end; nothing of successes and of what was rolled back.
 func TestMatrixSequence(t *testing.T) {
@@ -224,10 +234,7 @@ func TestHold(t *testing.T) {
 		t.Errorf("%d held back", n)
 	}
 	s.exec(t, row("b1", "failure"))
-	e := s.next(t)
-	for !e.IsFailure() { // the ends of transactions
-		e = s.next(t)
-	}
+	e := s.failure(t)
 	if f, err := event.Decode[event.Failure](e.Data); err != nil || *f.Log.RequestID != "b1" {
 		t.Errorf("entry %s, %v", e.Data, err)
 	}
@@ -246,8 +253,7 @@ func TestClock(t *testing.T) {
 	}
 	s.clock.Set(time.Now())
 	s.exec(t, row("b", "failure"))
-	s.next(t) // the end of a's transaction
-	if e := s.next(t); e.Estimated || time.Since(e.Header.Time) > wait {
+	if e := s.failure(t); e.Estimated || time.Since(e.Header.Time) > wait {
 		t.Errorf("committed %s ago, estimated %v", time.Since(e.Header.Time), e.Estimated)
 	}
 }
