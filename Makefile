@@ -25,7 +25,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 export GOFLAGS := $(strip $(shell go env GOFLAGS) $(shell git rev-parse HEAD >/dev/null 2>&1 || echo -buildvcs=false))
 BUILD = CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help build demo test e2e bench lint fmt tidy golden verify verify-format verify-tidy verify-alone verify-golden verify-links verify-cross cross up down clean FORCE
+.PHONY: help build demo test matrix e2e bench lint fmt tidy golden verify verify-format verify-tidy verify-alone verify-golden verify-links verify-cross cross up down clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -41,6 +41,17 @@ demo: bin/faultwire ## a throwaway Postgres, real LiteLLM rows, a first report: 
 test: ## all tests with the race detector; PKG=./pkg/event/... narrows, TESTFLAGS='-run X -v' is passed on
 	@promtool=$$(tools/get promtool) && race=$$(tools/race) && \
 	PROMTOOL=$$promtool go test $$race -shuffle=on -timeout 60m -p $(P) $(TESTFLAGS) $(PKG)
+
+# The majors that LiteLLM may run on. P packages at once, one major after the other.
+MAJORS ?= 14 15 16 17 18
+matrix: ## what talks to Postgres, on every major of MAJORS="14 15 16 17 18"; TESTFLAGS='-run ^TestMatrix' is the short suite
+	@race=$$(tools/race) && failed= && log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
+	for major in $(MAJORS); do \
+		begin=$$(date +%s); result=ok; \
+		FAULTWIRE_TEST_POSTGRES=$$major go test $$race -shuffle=on -timeout 30m -p $(P) $(TESTFLAGS) ./services/ingest/... >"$$log" 2>&1 || \
+			{ result=FAILED; failed=1; cat "$$log"; }; \
+		echo "PostgreSQL $$major: $$result, $$(($$(date +%s) - begin)) s"; \
+	done; [ -z "$$failed" ]
 
 e2e: ## only the end-to-end tests, with their output
 	@$(MAKE) --no-print-directory test PKG=./services/faultwire/... TESTFLAGS='-v $(TESTFLAGS)'
