@@ -12,8 +12,7 @@ import (
 // nothing there, and why.
 func notInCompose(path string) bool {
 	switch path {
-	case "ingest.mode", // there is one
-		"nats.credentials", "nats.store_dir", // the server is the one of the file
+	case "nats.credentials", "nats.store_dir", // the server is the one of the file
 		"llm.api_key_file",        // a file would have to be mounted
 		"output.dir", "http.addr": // the image says
 		return true
