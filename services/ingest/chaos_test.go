@@ -47,38 +47,34 @@ func (r *rig) grown(t *testing.T, n int) {
 	})
 }
 
-// TestMatrixKills ends the service again and again at any moment: each failure is in the
-// log once. Every other time both its connections are cut first.
+// TestMatrixKills ends the service again and again at any moment, in turn orderly,
+// with its connections cut first, and by killing its process: each failure is in the
+// log once.
 func TestMatrixKills(t *testing.T) {
 	t.Parallel()
-	server, _ := testkit.Broker(t)
-	plain, err := server.Connect()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(plain.Close)
-	r := rigOn(t, testkit.Postgres(t), plain)
-	r.following(t).stop(t) // what is committed before there is a slot is history
-	finished := r.traffic(t, "k", 15_000)
+	b := lift(t)
+	r := rigOn(t, testkit.Postgres(t), b.connect(t))
+	r.following(t).stop(t)
+	finished := r.traffic(t, "k", 12_000)
 	steps := rand.New(rand.NewPCG(5, 6)) // the same in every run
-	store := r.store
-	for round := range 10 {
-		var own *nats.Conn
-		if own, err = server.Connect(); err != nil {
-			t.Fatal(err)
+	for round := range 9 {
+		if round%3 == 0 {
+			kill := r.child(t, b)
+			r.grown(t, 1+steps.IntN(450))
+			kill()
+			continue
 		}
+		own := b.connect(t)
+		shown := r.store
 		r.store = testkit.StoreOn(t, own)
 		x := r.start(t)
-		r.store = store // we read on
+		r.store = shown // we read on
 		r.grown(t, 1+steps.IntN(450))
-		if round%2 == 0 {
+		if round%3 == 1 {
 			own.Close()
 			r.exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'faultwire'")
 		}
-		x.cancel()
-		if err := x.result(t); err != nil {
-			t.Error(err)
-		}
+		x.stop(t)
 		own.Close()
 	}
 	finished()
@@ -86,20 +82,20 @@ func TestMatrixKills(t *testing.T) {
 	r.agrees(t)
 }
 
-// TestMatrixLargeTransaction reads one transaction of 100,000 rows, a fifth of them failures,
+// TestMatrixLargeTransaction reads one transaction of 100,000 rows, a tenth of them failures,
 // cut off several times in the middle of it.
 func TestMatrixLargeTransaction(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.following(t).stop(t) // the slot is there
-	r.generate(t, "big-", 100_000, 5)
+	r.generate(t, "big-", 100_000, 10)
 	for range 3 {
-		goal := r.entries(t) + 2500
+		goal := r.entries(t) + 1500
 		x := r.start(t)
 		testkit.Eventually(t, wait, "a part is in the log", func() bool { return r.entries(t) >= goal })
 		x.stop(t)
 	}
-	if n := r.entries(t); n == 0 || n >= 20_000 {
+	if n := r.entries(t); n == 0 || n >= 10_000 {
 		t.Errorf("%d entries in the log: not cut off inside the transaction", n)
 	}
 	r.following(t)

@@ -142,7 +142,7 @@ func TestMoved(t *testing.T) {
 				t.Fatalf("before: %+v, %v", before, err)
 			}
 			exec(t, conn, test.sql)
-			p, conn = open(t, db) // the table as it is now
+			p, conn = open(t, db)                           // the table as it is now
 			outgrown := name != "upgraded" || p.Major >= 15 // 14 has no filters
 			if found, err := p.Check(t.Context(), conn); err != nil || found.Moved != outgrown {
 				t.Fatalf("moved: %+v, %v", found, err)
