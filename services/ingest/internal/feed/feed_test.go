@@ -52,22 +52,3 @@ func TestBounds(t *testing.T) {
 		t.Errorf("it took %d entries", n)
 	}
 }
-
-func TestFlight(t *testing.T) {
-	t.Parallel()
-	q, f := feed.NewQueue(), &feed.Flight{}
-	if !f.Idle() || f.Confirmed() != 0 {
-		t.Error("nothing was handed over yet")
-	}
-	for range 3 {
-		q.Push(feed.Entry{Flight: f})
-	}
-	f.Land(2, 0)
-	if f.Idle() || f.Confirmed() != 0 {
-		t.Error("one is on its way, and no transaction has ended")
-	}
-	f.Land(1, 77)
-	if !f.Idle() || f.Confirmed() != 77 {
-		t.Errorf("idle %v, confirmed %d", f.Idle(), f.Confirmed())
-	}
-}

@@ -26,16 +26,12 @@ func NewQueue() *Queue { return &Queue{ready: make(chan struct{}, 1)} }
 
 func (q *Queue) full() bool { return len(q.entries) >= maxEntries || q.bytes >= maxBytes }
 
-// Push appends e, or returns false when the queue is full: wait for Room then. An
-// entry with a Flight counts as handed over.
+// Push appends e, or returns false when the queue is full: wait for Room then.
 func (q *Queue) Push(e Entry) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.full() {
 		return false
-	}
-	if e.Flight != nil {
-		e.Flight.hand()
 	}
 	q.entries = append(q.entries, e)
 	q.bytes += e.Size()

@@ -3,7 +3,6 @@ package publisher
 import (
 	"github.com/nats-io/nats.go"
 
-	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/ingest/internal/batch"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
@@ -37,18 +36,12 @@ func (b *pending) whole() bool {
 	return !last.IsFailure()
 }
 
-// landed tells each session how far its entries have got.
+// landed tells the sessions what their servers may be told.
 func (b *pending) landed() {
-	for from := 0; from < len(b.entries); {
-		flight, to := b.entries[from].Flight, from
-		confirm := event.LSN(0)
-		for ; to < len(b.entries) && b.entries[to].Flight == flight; to++ {
-			confirm = max(confirm, b.entries[to].Confirm)
+	for i := range b.entries {
+		if e := &b.entries[i]; e.Confirm > 0 && e.Flight != nil {
+			e.Flight.Land(e.Confirm)
 		}
-		if flight != nil {
-			flight.Land(to-from, confirm)
-		}
-		from = to
 	}
 }
 

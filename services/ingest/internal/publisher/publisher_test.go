@@ -133,9 +133,14 @@ func positions(lsns map[event.LSN]int) []string {
 }
 
 // landed waits until a flight is idle.
-func landed(t *testing.T, flight *feed.Flight) {
+func landed(t *testing.T, q *feed.Queue, flight *feed.Flight) {
 	t.Helper()
-	if !testkit.Eventually(t, wait, "all entries are durable", flight.Idle) {
+	const last = 1 << 60
+	put := feed.Entry{Flight: flight, Confirm: max(last, flight.Confirmed()) + 1}
+	if err := q.Put(t.Context(), put); err != nil {
+		t.Fatal(err)
+	}
+	if !testkit.Eventually(t, wait, "all entries are durable", func() bool { return flight.Confirmed() == put.Confirm }) {
 		t.FailNow()
 	}
 }
@@ -147,8 +152,9 @@ func TestLand(t *testing.T) {
 	flight := &feed.Flight{}
 	push(t, q, flight, 1, 1, 3, true)
 	push(t, q, flight, 2, 1, 2500, true) // three batches, two of them inside the transaction
-	push(t, q, flight, 3, 1, 2, false)   // its end has not come yet
-	landed(t, flight)
+	testkit.Eventually(t, wait, "the end of transaction 2 is confirmed", func() bool { return flight.Confirmed() == 3 })
+	push(t, q, flight, 3, 1, 2, false) // its end has not come yet
+	testkit.Eventually(t, wait, "its rows are durable", func() bool { return p.Tail().Position.Commit == 3 && p.Tail().Position.Row == 2 })
 	if diff := cmp.Diff(positions(map[event.LSN]int{1: 3, 2: 2500, 3: 2}), logged(t, js)); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
@@ -173,7 +179,7 @@ func TestResent(t *testing.T) {
 	flight := &feed.Flight{}
 	push(t, q, flight, 1, 1, 10, true)
 	push(t, q, flight, 2, 1, 1500, false)
-	landed(t, flight)
+	landed(t, q, flight)
 	stop()
 
 	q, m, p, _ := start(t, js)
@@ -182,7 +188,7 @@ func TestResent(t *testing.T) {
 	}
 	flight = &feed.Flight{}
 	push(t, q, flight, 2, 1, 3000, true)
-	landed(t, flight)
+	landed(t, q, flight)
 	if diff := cmp.Diff(positions(map[event.LSN]int{1: 10, 2: 3000}), logged(t, js)); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
@@ -204,7 +210,7 @@ func TestOtherHistory(t *testing.T) {
 			q, _, _, stop := start(t, js)
 			flight := &feed.Flight{}
 			push(t, q, flight, 50, 1, 40, true)
-			landed(t, flight)
+			landed(t, q, flight)
 			stop()
 
 			q, m, _, _ := start(t, js)
@@ -215,7 +221,7 @@ func TestOtherHistory(t *testing.T) {
 				change(&e, flight)
 				q.Push(e)
 			}
-			landed(t, flight)
+			landed(t, q, flight)
 			if published, duplicates := m.counts(); published != 20 || duplicates != 10 {
 				t.Errorf("%d published, %d duplicates", published, duplicates)
 			}
@@ -234,7 +240,7 @@ func TestUnindexed(t *testing.T) {
 	q, _, _, stop := start(t, js)
 	flight := &feed.Flight{}
 	push(t, q, flight, 1, 1, 10, true)
-	landed(t, flight)
+	landed(t, q, flight)
 	stop()
 	// What the crash left: entries 11 to 15 in the log, not in IDS.
 	for row := 11; row <= 15; row++ {
@@ -248,7 +254,7 @@ func TestUnindexed(t *testing.T) {
 		e.Header.Position.System, e.Flight = "another", flight // ids alone decide
 		q.Push(e)
 	}
-	landed(t, flight)
+	landed(t, q, flight)
 	if published, duplicates := m.counts(); published != 5 || duplicates != 15 {
 		t.Errorf("%d published, %d duplicates", published, duplicates)
 	}
@@ -263,12 +269,12 @@ func TestSecondWriter(t *testing.T) {
 	qb, mb, _, _ := start(t, js)
 	flightA, flightB := &feed.Flight{}, &feed.Flight{}
 	push(t, qa, flightA, 1, 1, 100, true)
-	landed(t, flightA)
+	landed(t, qa, flightA)
 	push(t, qb, flightB, 1, 1, 150, true) // b believes that the log is empty
-	landed(t, flightB)
+	landed(t, qb, flightB)
 	push(t, qa, flightA, 1, 1, 150, true)
 	push(t, qa, flightA, 2, 1, 10, true)
-	landed(t, flightA)
+	landed(t, qa, flightA)
 	if diff := cmp.Diff(positions(map[event.LSN]int{1: 150, 2: 10}), logged(t, js)); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
@@ -292,7 +298,7 @@ func TestTwiceInOneBatch(t *testing.T) {
 		q.Push(e)
 	}
 	q.Push(feed.Entry{Confirm: 3, Flight: flight})
-	landed(t, flight)
+	landed(t, q, flight)
 	if published, duplicates := m.counts(); published != 1 || duplicates != 1 {
 		t.Errorf("%d published, %d duplicates", published, duplicates)
 	}
@@ -315,7 +321,7 @@ func TestPurged(t *testing.T) {
 	q, m, _, _ := start(t, js)
 	flight := &feed.Flight{}
 	push(t, q, flight, 1, 1, 4, true)
-	landed(t, flight)
+	landed(t, q, flight)
 	if published, duplicates := m.counts(); published+duplicates != 4 {
 		t.Errorf("%d published, %d duplicates", published, duplicates)
 	}
@@ -347,15 +353,15 @@ func TestHeartbeats(t *testing.T) {
 		q.Push(feed.Entry{Subject: topology.HeartbeatSubject, Data: data, Header: event.Header{Position: pos, Time: at}, Flight: flight})
 	}
 	push(t, q, flight, 10, 1, 2, true)
-	landed(t, flight)
+	landed(t, q, flight)
 	beat(9, began.Add(time.Minute)) // of a session before
-	landed(t, flight)
+	landed(t, q, flight)
 	if last, found, err := bus.Last(t.Context(), js, topology.Failures, topology.HeartbeatSubject); err != nil || found {
 		t.Errorf("a late heartbeat is in the log: %+v, %v", last, err)
 	}
 	for range 2 { // nothing was committed in between
 		beat(20, began.Add(2*time.Minute))
-		landed(t, flight)
+		landed(t, q, flight)
 	}
 	if tail := p.Tail(); tail.Position.Commit != 20 || !tail.Time.Equal(began.Add(2*time.Minute)) {
 		t.Errorf("tail %+v", tail)
@@ -453,9 +459,9 @@ func TestBrokerRestart(t *testing.T) {
 	q, m, _, _ := start(t, js)
 	flight := &feed.Flight{}
 	push(t, q, flight, 1, 1, 500, true)
-	landed(t, flight)
+	landed(t, q, flight)
 	reopen(func() { push(t, q, flight, 2, 1, 2500, true) })
-	landed(t, flight)
+	landed(t, q, flight)
 	if diff := cmp.Diff(positions(map[event.LSN]int{1: 500, 2: 2500}), logged(t, js)); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}

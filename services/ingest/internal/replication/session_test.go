@@ -213,13 +213,12 @@ func TestConfirm(t *testing.T) {
 	if beat.Beat == nil || beat.Header.Position.Commit < after || beat.Confirm != beat.Header.Position.Commit {
 		t.Errorf("entry %+v is no heartbeat", beat)
 	}
-	flight.Land(3, 0)
 	s.exec(t, row("c1", "failure")) // the server hears of us meanwhile
 	s.next(t)
 	if s.confirmed(t, one.Header.Position.Commit) {
 		t.Error("confirmed although the log does not show it yet")
 	}
-	flight.Land(1, beat.Confirm)
+	flight.Land(beat.Confirm)
 	testkit.Eventually(t, wait, "all that the heartbeat vouches for is confirmed", func() bool { return s.confirmed(t, after) })
 }
 
