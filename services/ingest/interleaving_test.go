@@ -74,37 +74,35 @@ type world struct {
 func (w *world) step(t *testing.T) {
 	t.Helper()
 	w.steps++
-	n := w.random.IntN(100)
-	happens := func(percent int) bool { n -= percent; return n < 0 }
-	switch {
-	case happens(40):
+	switch n := w.random.IntN(100); {
+	case n < 40:
 		w.commit(t)
-	case happens(25):
+	case n < 65:
 		w.begin(t)
-	case happens(8):
+	case n < 73:
 		t.Log("killed")
 		w.end(t)
-	case happens(5):
+	case n < 78:
 		if w.stop != nil {
 			t.Log("stopped")
 			w.stop(t)
 			w.kill, w.stop = nil, nil
 		}
-	case happens(8):
+	case n < 86:
 		t.Logf("the broker stops or starts; up %v", !w.up)
 		if w.up = !w.up; w.up {
 			w.broker.start(t)
 		} else {
 			w.broker.stop(t)
 		}
-	case happens(4):
+	case n < 90:
 		t.Log("connections cut")
 		w.exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'faultwire'")
-	case happens(4):
+	case n < 94:
 		mode := []pgtemp.StopMode{pgtemp.Fast, pgtemp.Immediate}[w.random.IntN(2)]
 		t.Logf("the database restarts, mode %d", mode)
 		w.restart(t, func(ctx context.Context) error { return w.db.Server.Stop(ctx, mode) })
-	case happens(3):
+	case n < 97:
 		t.Log("slot dropped")
 		w.exec(t, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active; SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active")
 	default:

@@ -150,16 +150,6 @@ func TestMatrixPartitioned(t *testing.T) {
 	x.stop(t)
 }
 
-// primary is a server whose slots can be kept in step on a standby.
-func primary(t *testing.T, more map[string]string) *pgtemp.Server {
-	t.Helper()
-	settings := map[string]string{"fsync": "off"}
-	for k, v := range more {
-		settings[k] = v
-	}
-	return testkit.PostgresServer(t, settings)
-}
-
 // standby makes a standby of a server, which keeps slots in step from 17 on.
 func standby(t *testing.T, of *pgtemp.Server) *pgtemp.Server {
 	t.Helper()
@@ -211,7 +201,7 @@ func (r *rig) caughtUp(t *testing.T, s *pgtemp.Server) {
 // has none (42704). Nothing is lost, nothing comes twice.
 func TestFailover(t *testing.T) {
 	t.Parallel()
-	first := primary(t, nil)
+	first := testkit.PostgresServer(t, map[string]string{"fsync": "off"})
 	_, conn := testkit.Broker(t)
 	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(first)), conn)
 	r.exec(t, "SELECT pg_create_physical_replication_slot('of_the_standby')")
@@ -257,7 +247,7 @@ func TestFailover(t *testing.T) {
 // beyond its promotion; before, it can't (0A000), which is said.
 func TestStandbyServer(t *testing.T) {
 	t.Parallel()
-	first := primary(t, nil)
+	first := testkit.PostgresServer(t, map[string]string{"fsync": "off"})
 	_, conn := testkit.Broker(t)
 	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(first)), conn)
 	statements, err := ingest.SetupSQL(t.Context(), r.cfg)
@@ -309,7 +299,7 @@ func TestStandbyServer(t *testing.T) {
 // that nothing comes although there is more.
 func TestHeldForStandby(t *testing.T) {
 	t.Parallel()
-	server := primary(t, nil)
+	server := testkit.PostgresServer(t, map[string]string{"fsync": "off"})
 	_, conn := testkit.Broker(t)
 	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(server)), conn)
 	if server.Major() < 17 {

@@ -165,7 +165,8 @@ func readStartup(client io.Reader) (packet []byte, parameters map[string]string,
 	if n < 8 || n > 10_000 {
 		return nil, nil, io.ErrUnexpectedEOF
 	}
-	packet = append(head, make([]byte, n-4)...)
+	packet = make([]byte, n)
+	copy(packet, head)
 	if _, err := io.ReadFull(client, packet[4:]); err != nil {
 		return nil, nil, err
 	}

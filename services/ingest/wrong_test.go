@@ -123,7 +123,8 @@ func (r *rig) as(t *testing.T, attributes string) {
 	r.cfg.Postgres.User, r.cfg.Postgres.Password = r.db.Name, secret
 }
 
-// TestWALLevel: a server that writes too little is a matter of its settings.
+// TestWALLevel: a server that writes too little is a matter of its settings; by the
+// default mode its table is polled until they are changed.
 func TestWALLevel(t *testing.T) {
 	t.Parallel()
 	server := testkit.PostgresServer(t, map[string]string{"wal_level": "replica", "fsync": "off"})
@@ -133,6 +134,16 @@ func TestWALLevel(t *testing.T) {
 	if !ingest.IsSettings(err) || !containsAll(err.Error(), "wal_level = replica", "ALTER SYSTEM SET wal_level = logical; then restart PostgreSQL") {
 		t.Fatal(err)
 	}
+	r.cfg.Ingest.Mode = "auto"
+	x := r.start(t)
+	e := testkit.WaitLog(t, x.logs, wait, "polling every 10 s")
+	if text := fmt.Sprint(e.Attrs["missing"]); !containsAll(text, "wal_level = replica", "ALTER SYSTEM SET wal_level = logical") {
+		t.Errorf("missing %q", text)
+	}
+	r.generate(t, "polled-", 6, 3)
+	r.agrees(t)
+	r.vouched(t)
+	x.stop(t)
 	statements, err := ingest.SetupSQL(t.Context(), r.cfg)
 	if err != nil || len(statements) != 3 {
 		t.Fatalf("%q, %v", statements, err)
