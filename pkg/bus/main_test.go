@@ -74,7 +74,7 @@ func fill(t testing.TB, js jetstream.JetStream, n int, subjects ...string) {
 		m := nats.NewMsg(subjects[i%len(subjects)])
 		m.Header.Set("Number", fmt.Sprint(i+1))
 		m.Data = []byte(fmt.Sprint(i + 1))
-		f, err := js.PublishMsgAsync(m)
+		f, err := js.PublishMsgAsync(m, jetstream.WithStallWait(30*time.Second)) // the machine may be busy
 		if err != nil {
 			t.Fatal(err)
 		}

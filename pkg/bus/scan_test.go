@@ -290,7 +290,7 @@ func BenchmarkScan(b *testing.B) {
 		body[i] = byte('a' + i*i%23)
 	}
 	for range entries {
-		if _, err := js.PublishAsync("log.a", body); err != nil {
+		if _, err := js.PublishAsync("log.a", body, jetstream.WithStallWait(30*time.Second)); err != nil {
 			b.Fatal(err)
 		}
 	}
