@@ -48,6 +48,7 @@ type Env struct {
 func Main(spec Spec) int {
 	ctx, stop := Signals(context.Background()) //nolint:forbidigo // this is main: the process's context begins here
 	defer stop()
+	SaveMemory()
 	p := process{spec: spec, args: os.Args[1:], environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr, patience: Patience}
 	return p.main(ctx)
 }

@@ -50,6 +50,7 @@ type said struct {
 
 // ingestMain is `faultwire run` without analyzer and reporter.
 func ingestMain(text string) (err error) {
+	program.SaveMemory()
 	var o order
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
 		return fmt.Errorf("read %s: %w", orderVariable, err)

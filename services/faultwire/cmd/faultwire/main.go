@@ -15,6 +15,7 @@ var version string
 
 func main() {
 	ctx, stop := program.Signals(context.Background())
+	program.SaveMemory()
 	code := command.Main(ctx, command.Process{
 		Version: version, Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	})

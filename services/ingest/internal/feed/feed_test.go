@@ -41,7 +41,7 @@ func TestBounds(t *testing.T) {
 		t.Fatal("one entry always fits")
 	}
 	if q.Push(feed.Entry{}) {
-		t.Error("16 MiB are in it and it takes more")
+		t.Error("4 MiB are in it and it takes more")
 	}
 	q.Pop()
 	n := 0

@@ -7,11 +7,11 @@ import (
 
 const (
 	maxEntries = 4096
-	maxBytes   = 16 << 20
+	maxBytes   = 4 << 20
 )
 
 // Queue hands entries from any number of goroutines to one, in order. It is bounded
-// by number (4,096) and bytes (16 MiB, and one entry more).
+// by number (4,096) and bytes (4 MiB, and one entry more).
 type Queue struct {
 	mu      sync.Mutex
 	entries []Entry

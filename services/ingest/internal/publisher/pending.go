@@ -13,6 +13,7 @@ type pending struct {
 	entries  []feed.Entry
 	messages int
 	bytes    int
+	busy     bool // more than a few messages had come meanwhile: others follow at once
 }
 
 func (b *pending) add(e feed.Entry) {
@@ -29,7 +30,7 @@ func (b *pending) full() bool { return b.messages >= batch.MaxMessages || b.byte
 
 // whole reports whether nothing is known to follow soon.
 func (b *pending) whole() bool {
-	if len(b.entries) == 0 {
+	if len(b.entries) == 0 || b.busy {
 		return false
 	}
 	last := &b.entries[len(b.entries)-1]
