@@ -35,6 +35,9 @@ func FailureSubject(c event.Class) string {
 	return "failures." + string(c)
 }
 
+// IDsOf are the ids of one life of the log.
+func IDsOf(epoch string) string { return "ids." + epoch + ".>" }
+
 // IDsSubject holds the ids of rows whose startTime lies in start's hour (UTC), of
 // one life of the log: what another one held says nothing.
 func IDsSubject(epoch string, start time.Time) string {

@@ -20,4 +20,6 @@ var errEmpty = errors.New("empty: leave it out for its default")
 var (
 	errStandby = errors.New("another process follows the slot")
 	errGone    = errors.New("the slot or the publication is gone")
+	errPolled  = errors.New("the table is polled")
+	errLater   = errors.New("what is missing comes first")
 )

@@ -2,10 +2,12 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/faultwire/faultwire/pkg/lifecycle"
+	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/ingest/internal/failure"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
 	"github.com/faultwire/faultwire/services/ingest/internal/fill"
@@ -16,6 +18,9 @@ const (
 	// late is how long before its commit a request may have begun: LiteLLM's timeouts
 	// take up to 100 minutes.
 	late = 24 * time.Hour
+	// knownFor is how far back every failure of the log is known by its id, with a day
+	// to spare.
+	knownFor = topology.FailuresAge - 24*time.Hour
 
 	fillAgain = 5 * time.Second
 	fillSay   = 10 * time.Minute
@@ -31,7 +36,7 @@ func (f *follower) fill(ctx context.Context, v *visit, progress *feed.Progress) 
 		switch missing := f.gap.Named(); {
 		case f.gap.Holding():
 		case missing != nil:
-			if err = f.read(ctx, v, progress, fill.Range{From: missing.From.Add(-late), Mark: failure.Missed, Room: f.storm.Room}); err == nil {
+			if err = f.read(ctx, v, progress, f.missed(missing.From, fill.Range{Room: f.storm.Room})); err == nil {
 				f.gap.Filled(missing)
 				continue
 			}
@@ -40,6 +45,9 @@ func (f *follower) fill(ctx context.Context, v *visit, progress *feed.Progress) 
 				f.gap.SetHistory(false)
 				continue
 			}
+		}
+		if errors.Is(err, errLater) {
+			continue
 		}
 		if err == nil {
 			select {
@@ -66,8 +74,26 @@ func (f *follower) readHistory(ctx context.Context, v *visit, progress *feed.Pro
 	history := f.db.cfg.Ingest.History
 	from := f.clock.Now().Add(-history)
 	return f.read(ctx, v, progress, fill.Range{From: from, To: before, Mark: failure.History, Room: func(context.Context) (bool, error) {
+		if f.gap.Named() != nil {
+			return false, errLater
+		}
 		return !f.storm.Full(), nil
 	}})
+}
+
+// missed makes r the range of rows that may have been committed after from. What IDS
+// may have forgotten is left alone: it would come twice.
+func (f *follower) missed(from time.Time, r fill.Range) fill.Range {
+	now := f.clock.Now()
+	if from.After(now) { // somebody set the database's clock back
+		from = now
+	}
+	r.Mark, r.Since, r.From = failure.Missed, from, from.Add(-late)
+	if oldest := now.Add(-knownFor); r.From.Before(oldest) {
+		f.log.Warn("failures older than the log's memory can't be read into it any more; `faultwire replay` reads them", "before", oldest.UTC().Format(time.RFC3339))
+		r.From = oldest
+	}
+	return r
 }
 
 // read fills a range on a connection of its own and says how it went.

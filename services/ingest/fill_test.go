@@ -162,3 +162,48 @@ func TestRestoredLog(t *testing.T) {
 		}
 	}
 }
+
+// TestMissedOnly: what was there before the first start is no part of a gap.
+func TestMissedOnly(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.cfg.Ingest.History = 0
+	r.exec(t, `INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, "startTime", "endTime", status)
+		SELECT 'old-' || i, '', now() - interval '3 h', now() - interval '3 h', 'failure' FROM generate_series(1, 10) i`)
+	x := r.following(t)
+	r.generate(t, "a-", 10, 2)
+	r.vouched(t)
+	x.stop(t)
+	r.exec(t, fmt.Sprintf("SELECT pg_drop_replication_slot('%s')", r.db.Name))
+	r.generate(t, "between-", 10, 2)
+	r.following(t)
+	r.gapFilled(t, "between-", 5)
+	for _, f := range r.log {
+		if id := *f.Log.RequestID; f.History != strings.HasPrefix(id, "old-") {
+			t.Errorf("failure %s: history %v", id, f.History)
+		}
+	}
+}
+
+// TestSlotIsABurden: a slot that can't be followed, for a reason that nobody of ours
+// may mend, is dropped before it fills the database's disk.
+func TestSlotIsABurden(t *testing.T) {
+	t.Parallel()
+	server := testkit.PostgresServer(t, map[string]string{"wal_level": "logical", "fsync": "off", "max_slot_wal_keep_size": "64MB", "max_wal_size": "32MB"})
+	_, conn := testkit.Broker(t)
+	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(server)), conn)
+	x := r.following(t)
+	r.generate(t, "a-", 10, 2)
+	r.agrees(t)
+	r.vouched(t)
+	r.exec(t, `ALTER PUBLICATION faultwire SET TABLE "LiteLLM_SpendLogs" WHERE (status <> 'success')`)
+	testkit.WaitLog(t, x.logs, wait, "can't follow LiteLLM's database until this is mended")
+	r.generate(t, "between-", 10, 2)
+	r.exec(t, "SELECT pg_logical_emit_message(false, '', repeat('x', 10000000)) FROM generate_series(1, 2)")
+	testkit.WaitLog(t, x.logs, wait, "the replication slot is dropped")
+	r.exec(t, `ALTER PUBLICATION faultwire SET TABLE "LiteLLM_SpendLogs"`)
+	x.follows(t, 2)
+	r.generate(t, "b-", 10, 2)
+	r.agrees(t)
+	r.gapFilled(t, "between-", 5)
+}

@@ -22,7 +22,7 @@ import (
 const (
 	logEvery = time.Minute
 	// standbyEvery is how often a standby tries to take the slot over.
-	standbyEvery = time.Second
+	standbyEvery = 2 * time.Second
 	// steady is how long a session lasts that makes the next retry a first one.
 	steady = 10 * time.Second
 )
@@ -50,7 +50,8 @@ type follower struct {
 	log       *slog.Logger
 	patience  time.Duration
 
-	skipped bool // the slot looks at a past in which its publication is missing
+	missing string // what streaming needs, as it was said
+	skipped bool   // the slot looks at a past in which its publication is missing
 
 	began  bool // the database was followed once: from now on whatever happens is waited out
 	said   time.Time
@@ -75,14 +76,14 @@ func (f *follower) run(ctx context.Context) error {
 			return gaveUp(err, f.patience)
 		}
 		if time.Since(began) > steady {
-			pause = retryFirst
+			pause, f.saidOf = retryFirst, ""
 		}
 		wait := pause
 		pause = min(2*pause, retryMost)
 		if errors.Is(err, errStandby) {
 			wait, pause = standbyEvery, retryFirst
 		} else {
-			f.metrics.SetRole(metrics.Disconnected)
+			f.setRole(metrics.Disconnected)
 		}
 		f.say(err)
 		if !lifecycle.Pause(ctx, wait) {
@@ -102,7 +103,10 @@ func (f *follower) session(ctx context.Context) error {
 	if mode == modeStream || followed || !postgres.IsSettings(err) {
 		return err
 	}
-	f.log.Warn("polling every 10 s; streaming would bring failures within a second and needs no queries, and is tried again at the next start", "missing", err)
+	if text := err.Error(); text != f.missing {
+		f.missing = text
+		f.log.Warn("polling every 10 s; streaming would bring failures within a second and needs no queries, and is tried again at the next start", "missing", err)
+	}
 	polling := f.poll(ctx)
 	if !f.began && postgres.IsSettings(polling) {
 		return neither(err, polling)
@@ -112,8 +116,13 @@ func (f *follower) session(ctx context.Context) error {
 
 // follows notes that a session has begun.
 func (f *follower) follows(role metrics.Role) {
-	f.began, f.saidOf = true, ""
+	f.began = true
+	f.setRole(role)
+}
+
+func (f *follower) setRole(role metrics.Role) {
 	f.metrics.SetRole(role)
+	f.storm.SetActive(role == metrics.Following || role == metrics.Polling)
 }
 
 // say logs why a session ended: a new reason at once, the same every minute.

@@ -25,6 +25,7 @@ const (
 	pollBack     = 15 * time.Minute
 	pollFar      = 2 * time.Hour
 	pollFarEvery = 5 * time.Minute
+	mostRest     = time.Minute
 	// pollMissed: after so long without a complete poll its rows were missed.
 	pollMissed = 10 * time.Minute
 
@@ -58,6 +59,7 @@ func (f *follower) polling(ctx context.Context) error {
 	flight := &feed.Flight{}
 	defer flight.Abandon() // another polls now, and reads it again
 	p := &poller{follower: f, filler: f.filler(v, nil, v.conn), conn: v.conn, flight: flight}
+	f.gap.Forget()
 	if last := f.publisher.ReadTail(ctx).Vouched; last != nil {
 		p.complete = last.Watermark
 		if last.Gap != nil {
@@ -92,7 +94,7 @@ type poller struct {
 // run polls until ctx ends. A poll that took long is followed by a rest as long.
 func (p *poller) run(ctx context.Context, segment uint64) error {
 	took := time.Duration(0)
-	for lifecycle.Pause(ctx, max(pollEvery, 2*took)-took) {
+	for lifecycle.Pause(ctx, max(pollEvery-took, min(took, mostRest))) {
 		began := time.Now()
 		if err := p.once(ctx, segment); err != nil {
 			return err
@@ -109,18 +111,23 @@ func (p *poller) once(ctx context.Context, segment uint64) error {
 		return err
 	}
 	p.clock.Set(b.At)
-	r := fill.Range{From: b.At.Add(-pollBack), Mark: failure.Polled, Flight: p.flight, Room: p.storm.Room}
-	switch far := b.At.Sub(p.far) >= pollFarEvery; {
+	r := fill.Range{From: b.At.Add(-pollBack), Mark: failure.Polled, Flight: p.flight, Room: p.room}
+	switch far := time.Since(p.far) >= pollFarEvery; {
 	case p.complete.IsZero(): // what is there at the first start is history
 		r.From, r.Mark = b.At.Add(-pollFar), failure.History
 		p.gap.SetHistory(p.db.cfg.Ingest.History > 0)
-		p.far = b.At
+		p.far = time.Now()
 	case b.At.Sub(p.complete) > pollMissed:
-		r.From, r.Mark = p.complete.Add(-late), failure.Missed
+		r = p.missed(p.complete, r)
 		p.openGap(p.complete, "the table was not read")
-		p.far = b.At
+		p.far = time.Now()
+	case b.At.Before(p.complete): // somebody set the database's clock back
+		r.From, p.far = b.At.Add(-late), time.Now()
 	case far:
-		r.From, p.far = b.At.Add(-pollFar), b.At
+		if err := p.lighten(ctx); err != nil {
+			return err
+		}
+		r.From, p.far = b.At.Add(-pollFar), time.Now()
 	}
 	missing := p.gap.Named()
 	got, err := p.filler.Run(ctx, r)
@@ -128,11 +135,36 @@ func (p *poller) once(ctx context.Context, segment uint64) error {
 	if err != nil {
 		return fmt.Errorf("poll LiteLLM's table: %w", err)
 	}
-	if missing != nil {
+	switch {
+	case !got.Whole && r.Mark != failure.History:
+		p.openGap(p.complete, "the log has no room until the analyzer has caught up")
+		return p.beat(ctx, b)
+	case missing != nil:
 		p.gap.Filled(missing)
 		p.log.Info("read out of LiteLLM's table", "what", "what was missing", "from", r.From.UTC().Format(time.RFC3339), "failures", got.Missing, "known", got.Known)
 	}
 	p.complete = b.At
+	return p.beat(ctx, b)
+}
+
+// room ends a poll that has no room: a heartbeat has to come, or no window ever
+// closes.
+func (p *poller) room(context.Context) (bool, error) { return !p.storm.Full(), nil }
+
+// lighten drops a slot that nobody follows while the table is polled, if it has
+// become a burden.
+func (p *poller) lighten(ctx context.Context) error {
+	v, err := p.db.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer v.close(ctx)
+	_ = p.relieve(ctx, v, errPolled)
+	return nil
+}
+
+// beat vouches for what was committed before the clock was read.
+func (p *poller) beat(ctx context.Context, b heartbeat.Beat) error {
 	h := event.Heartbeat{V: event.Version, Watermark: b.Watermark()}
 	p.gap.Mark(&h)
 	e, err := feed.NewHeartbeat(h)

@@ -106,3 +106,31 @@ func TestPollNotReadable(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestPollFull: while the analyzer has too much before it, polls end early, and still
+// a heartbeat comes, which names the gap; then it is filled.
+func TestPollFull(t *testing.T) {
+	t.Parallel()
+	_, conn := testkit.Broker(t)
+	testkit.SmallStoreOn(t, conn, 8<<20)
+	r := rigOn(t, testkit.Postgres(t), conn)
+	r.cfg.Ingest.Mode = "poll"
+	x := r.start(t)
+	r.vouched(t)
+	r.generate(t, "full-", 2000, 1)
+	testkit.Eventually(t, wait, "a quarter of the log is not analysed", func() bool {
+		share, _ := x.metric(t, "faultwire_ingest_unanalysed_ratio")
+		return share > 0.25
+	})
+	r.generate(t, "more-", 100, 1)
+	testkit.Eventually(t, wait, "a heartbeat names the gap", func() bool {
+		r.read(t)
+		return r.beats[len(r.beats)-1].Gap != nil
+	})
+	r.analyse(t)
+	r.agrees(t)
+	testkit.Eventually(t, wait, "the gap is closed", func() bool {
+		r.read(t)
+		return r.beats[len(r.beats)-1].Gap == nil
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/faultwire/faultwire/services/ingest/internal/metrics"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 	"github.com/faultwire/faultwire/services/ingest/internal/slot"
+	"github.com/faultwire/faultwire/services/ingest/internal/storm"
 )
 
 // Prepare does what [Setup] does, as far as ingest.mode wants it, and says in
@@ -108,6 +109,23 @@ func (d *database) mendAndEnsure(ctx context.Context, v *visit, skipped bool) (m
 		return made{}, err
 	}
 	return d.ensure(ctx, v)
+}
+
+// relieve drops our slot when it can't be followed, as cause says, and makes the
+// database keep too much of its log: the next slot begins anew, and what lies between
+// is read out of the table.
+func (f *follower) relieve(ctx context.Context, v *visit, cause error) error {
+	name := f.db.cfg.Ingest.Slot
+	state, there, err := slot.Read(ctx, v.conn, name)
+	if err != nil || !there || state.ActivePID != 0 || state.Ours(name, v.conn.Config().Database) != nil || state.Held <= storm.MostHeld(v.server.KeepSize) {
+		return cause
+	}
+	if err := slot.Drop(ctx, v.conn, name); err != nil {
+		return errors.Join(cause, err)
+	}
+	f.log.Error("the replication slot is dropped: it could not be followed, and the database kept too much of its log for it; failures are read out of the table later",
+		"slot", name, "bytes", state.Held, "reason", cause)
+	return cause
 }
 
 // mend drops a slot that can't be followed any more. One that is older than its

@@ -29,7 +29,7 @@ func (f *follower) stream(ctx context.Context) (followed bool, err error) {
 	}
 	defer v.close(ctx)
 	if err := f.prepare(ctx, v); err != nil {
-		return false, err
+		return false, f.relieve(ctx, v, err)
 	}
 	source := v.version
 	if v.table.Rescued {
@@ -51,7 +51,7 @@ func (f *follower) stream(ctx context.Context) (followed bool, err error) {
 	}
 	s, err := f.start(ctx, v, source, waiting, progress)
 	if err != nil {
-		return false, err
+		return false, f.relieve(ctx, v, err)
 	}
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.Run(inner) })
@@ -66,13 +66,6 @@ func (f *follower) stream(ctx context.Context) (followed bool, err error) {
 // start opens the replication connection and begins to follow.
 func (f *follower) start(ctx context.Context, v *visit, source string, waiting *heartbeat.Waiting, progress *feed.Progress) (*replication.Session, error) {
 	cfg := f.db.cfg.Ingest
-	// The position first, then what the log says of it: another's log would only have
-	// grown meanwhile.
-	state, _, err := slot.Read(ctx, v.conn, cfg.Slot)
-	if err != nil {
-		return nil, err
-	}
-	tail := f.publisher.ReadTail(ctx)
 	var s *replication.Session
 	conn, err := f.db.dialer.Replication(ctx, v.server.Encoding, func(n *pgconn.Notice) {
 		if s != nil {
@@ -82,19 +75,26 @@ func (f *follower) start(ctx context.Context, v *visit, source string, waiting *
 	if err != nil {
 		return nil, err
 	}
-	var vouched time.Time
-	if tail.Vouched != nil {
-		vouched = tail.Vouched.Watermark
-	}
 	s, err = replication.Open(ctx, replication.Config{
 		Slot: cfg.Slot, Publication: cfg.Publication, Queue: f.queue, Builder: f.builder, Clock: f.clock, Waiting: waiting,
-		Source: source, Vouched: vouched, Gap: f.gap, Progress: progress, Log: f.log,
-	}, conn, tail.Position)
+		Source: source, Gap: f.gap, Progress: progress, Log: f.log,
+	}, conn)
 	if err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, f.refused(ctx, v, err)
 	}
-	f.compare(tail.Vouched, s.System(), state.Confirmed, source)
+	// Slot and log are ours alone now, and stand still until the session runs.
+	state, _, err := slot.Read(ctx, v.conn, cfg.Slot)
+	if err != nil {
+		_ = conn.Close(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	tail := f.publisher.ReadTail(ctx)
+	var vouched time.Time
+	if tail.Vouched != nil {
+		vouched = tail.Vouched.Watermark
+	}
+	f.compare(tail.Vouched, s.Resume(tail.Position, vouched), state.Confirmed, source)
 	f.follows(metrics.Following)
 	f.log.Info("following LiteLLM's database", "database", f.db.dialer.Target(), "postgres", v.server.Version, "slot", cfg.Slot, "publication", cfg.Publication)
 	return s, nil
@@ -103,24 +103,24 @@ func (f *follower) start(ctx context.Context, v *visit, source string, waiting *
 // compare finds out what is missing in the log: the slot brings what was committed
 // behind its position, and the log holds what its last heartbeat vouches for. A
 // server is told only positions that a heartbeat has vouched for, so a slot that is
-// further was made anew, or the log is an older copy of itself.
-func (f *follower) compare(last *event.Heartbeat, system string, confirmed event.LSN, source string) {
-	switch {
-	case last == nil:
-		f.gap.SetHistory(f.db.cfg.Ingest.History > 0)
-		return
-	case last.History:
+// further was made anew, or the log is an older copy of itself. In another history
+// (same = false) positions say nothing.
+func (f *follower) compare(last *event.Heartbeat, same bool, confirmed event.LSN, source string) {
+	f.gap.Forget() // log and slot show it again
+	if last == nil || last.History {
 		f.gap.SetHistory(f.db.cfg.Ingest.History > 0)
 	}
 	var why string
 	switch {
+	case last == nil:
+		return
 	case last.Gap != nil:
 		f.openGap(last.Gap.From, last.Gap.Why)
 		return
 	case last.Position.System == "":
 		why = "the table was polled until then"
-	case last.Position.System != system:
-		why = "the log is of another database server"
+	case !same:
+		why = "the database server is another one, was failed over, or was restored from a copy"
 	case confirmed > last.Position.Commit:
 		why = "the replication slot is further than the log: it was made anew, or the log was restored from a copy"
 	case last.Source != source:

@@ -77,17 +77,23 @@ const (
 // String is the mark's word in metrics.
 func (m Mark) String() string { return [...]string{"polled", "gap", "history"}[m] }
 
+// longFlush is how long LiteLLM may take, at the most, to write a request that has
+// ended.
+const longFlush = time.Hour
+
 // Read makes an entry of the log of a row that was read by SQL when the database's
-// clock showed at.
-func (b *Builder) Read(layout *spendlog.Layout, row []spendlog.Value, at time.Time, mark Mark) (feed.Entry, error) {
+// clock showed at. since is when rows began to be missing: one that had ended long
+// before is no missed one.
+func (b *Builder) Read(layout *spendlog.Layout, row []spendlog.Value, at time.Time, mark Mark, since time.Time) (feed.Entry, error) {
 	full := b.live.at(at)
 	if mark == History { // all of it is read at once, and shall not spend what failures of today need
 		full = b.history.at(time.Time{})
 	}
 	e, err := b.build(layout, row, full, func(f *event.Failure) string {
 		f.Committed, f.Estimated = at, true
-		f.Gap = mark == Missed
-		f.History = mark == History || mark == Polled && old(f, at)
+		before := mark == Missed && f.Ended.Before(since.Add(-longFlush))
+		f.History = mark == History || before || mark == Polled && old(f, at)
+		f.Gap = mark == Missed && !before
 		return topology.FailureSubject(f.Class)
 	})
 	e.Read = true

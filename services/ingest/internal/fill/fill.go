@@ -46,6 +46,9 @@ type Range struct {
 	From time.Time // startTime, inclusive
 	To   time.Time // exclusive; zero = open
 	Mark failure.Mark
+	// Since is when rows began to be missing: with [failure.Missed], those that had
+	// ended long before are history.
+	Since time.Time
 	// Flight is the session that the entries belong to; nil = none.
 	Flight *feed.Flight
 	// Room waits until the log takes more; false ends the reading early. nil = it
@@ -146,14 +149,19 @@ func (f *Filler) missing(ctx context.Context, page []place) ([]place, error) {
 // hand reads the rows of places and puts them into the queue, some at a time, so
 // that no statement stays open while the broker is slow.
 func (f *Filler) hand(ctx context.Context, r Range, places []place, at time.Time, got *Result) (bool, error) {
+	n := pageRows
 	for len(places) > 0 {
 		if r.Room != nil {
 			if room, err := r.Room(ctx); err != nil || !room {
 				return false, err
 			}
 		}
-		n := min(pageRows, len(places))
-		entries, err := f.read(ctx, places[:n], at, r.Mark)
+		n = min(n, len(places))
+		entries, err := f.read(ctx, places[:n], at, r)
+		if postgres.State(err) == postgres.StateQueryCanceled && n > 1 { // very large ones
+			n /= 2
+			continue
+		}
 		if err != nil {
 			return false, err
 		}
@@ -174,7 +182,7 @@ func (f *Filler) hand(ctx context.Context, r Range, places []place, at time.Time
 }
 
 // read reads the rows of places.
-func (f *Filler) read(ctx context.Context, places []place, at time.Time, mark failure.Mark) (entries []feed.Entry, err error) {
+func (f *Filler) read(ctx context.Context, places []place, at time.Time, r Range) (entries []feed.Entry, err error) {
 	first, last := places[len(places)-1].startTime, places[0].startTime
 	sql := fmt.Sprintf(`SELECT * FROM %s WHERE request_id = ANY($1::text[]) AND "startTime" BETWEEN $2::timestamp AND $3::timestamp AND %s ORDER BY "startTime" DESC, request_id`,
 		f.Table.Name(), f.Table.Failed())
@@ -182,7 +190,7 @@ func (f *Filler) read(ctx context.Context, places []place, at time.Time, mark fa
 		var building error
 		result := f.conn.PgConn().ExecParams(ctx, sql, rows.Args(array(places), first, last), nil, nil, nil)
 		err := rows.Each(result, func(row rows.Row) bool {
-			e, err := f.Builder.Read(row.Layout, row.Values, at, mark)
+			e, err := f.Builder.Read(row.Layout, row.Values, at, r.Mark, r.Since)
 			if err != nil {
 				building = err
 				return false

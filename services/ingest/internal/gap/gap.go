@@ -85,6 +85,16 @@ func (s *State) Filled(was *event.Gap) {
 	s.tell()
 }
 
+// Forget closes the gap unless failures are held back: whoever begins to follow
+// finds out anew what is missing, since another may have followed meanwhile.
+func (s *State) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.holding.Load() {
+		s.open, s.history = nil, false
+	}
+}
+
 // Named is the open gap; nil = none. It is not to be changed.
 func (s *State) Named() *event.Gap {
 	s.mu.Lock()

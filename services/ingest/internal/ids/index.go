@@ -1,12 +1,11 @@
 // Package ids knows which failures the log holds. It keeps the ids of the hours
-// being written in memory and all of 48 hours in the stream IDS.
+// being written in memory and all of the log's age in the stream IDS.
 package ids
 
 import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -177,20 +176,9 @@ func (x *Index) Through(ctx context.Context, last uint64) (seq uint64, found boo
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.through = 0
-	stream, err := x.js.Stream(ctx, topology.IDs)
-	if err != nil {
-		return 0, false, fmt.Errorf("read stream %s: %w", topology.IDs, err)
-	}
-	state := stream.CachedInfo().State
-	if state.Msgs == 0 {
-		return 0, false, nil
-	}
-	m, err := stream.GetMsg(ctx, state.LastSeq)
-	if errors.Is(err, jetstream.ErrMsgNotFound) { // aged away just now
-		return 0, false, nil
-	}
-	if err != nil {
-		return 0, false, fmt.Errorf("read the end of stream %s: %w", topology.IDs, err)
+	m, found, err := bus.Last(ctx, x.js, topology.IDs, topology.IDsOf(x.epoch))
+	if err != nil || !found {
+		return 0, false, err
 	}
 	if seq, err = strconv.ParseUint(m.Header.Get(throughHeader), 10, 64); err != nil {
 		return 0, false, fmt.Errorf("read header %s of stream %s: %w", throughHeader, topology.IDs, err)

@@ -31,7 +31,8 @@ const (
 	// connection.
 	lockTimeout = 10 * time.Second
 
-	encodingUTF8 = "UTF8"
+	encodingUTF8    = "UTF8"
+	applicationName = "faultwire"
 	// EncodingNone is the encoding of a database whose text may be anything. Asked
 	// to give it as UTF8 the server would refuse a row for good (22021).
 	EncodingNone = "SQL_ASCII"
@@ -48,7 +49,7 @@ func formats() map[string]string {
 		"timezone":           "UTC",
 		"bytea_output":       "hex",
 		"client_encoding":    encodingUTF8,
-		"application_name":   "faultwire",
+		"application_name":   applicationName,
 	}
 }
 

@@ -104,10 +104,10 @@ func (s *Session) commit(ctx context.Context, m pgoutput.Commit) error {
 		return fmt.Errorf("%w: a commit without a beginning", pgoutput.ErrMalformed)
 	}
 	rows := s.tx.rows
-	if s.Vouched.IsZero() {
+	if s.vouched.IsZero() {
 		// The first transaction of a slot: what was committed before is history, and a
 		// backlog can be confirmed while it is read.
-		s.Vouched = s.tx.time.Time.Add(-heartbeat.Margin)
+		s.vouched = s.tx.time.Time.Add(-heartbeat.Margin)
 	}
 	s.tx = nil
 	if rows > 0 {
@@ -136,14 +136,14 @@ func (s *Session) beat(ctx context.Context) error {
 	b, ok := s.Waiting.Take(s.received)
 	switch {
 	case ok:
-		s.Vouched = b.Watermark()
-	case s.Vouched.IsZero() || s.received <= s.flight.Confirmed() || time.Since(s.beaten) < beatEvery:
+		s.vouched = b.Watermark()
+	case s.vouched.IsZero() || s.received <= s.flight.Confirmed() || time.Since(s.beaten) < beatEvery:
 		return nil
 	default: // far behind the database: its log shall not pile up until we are there
 	}
 	s.beaten = time.Now()
 	// received is as good as the LSN that was read, and keeps positions in order.
-	h := event.Heartbeat{V: event.Version, Watermark: s.Vouched, Position: s.position(), Source: s.Source}
+	h := event.Heartbeat{V: event.Version, Watermark: s.vouched, Position: s.position(), Source: s.Source}
 	h.Position.Commit = s.received
 	s.Gap.Mark(&h)
 	e, err := feed.NewHeartbeat(h)

@@ -43,8 +43,6 @@ type Config struct {
 	Waiting     *heartbeat.Waiting
 	// Source is that of heartbeats.
 	Source string
-	// Vouched is the watermark of the log's last heartbeat, zero if it has none.
-	Vouched time.Time
 	// Gap is what heartbeats name; while it holds, failures are passed over.
 	Gap *gap.State
 	// Progress is told how far all was handed over.
@@ -65,6 +63,7 @@ type Session struct {
 	layouts map[uint32]*spendlog.Layout // by relation id; nil = not LiteLLM's table
 	tx      *transaction                // nil between two
 	tail    event.Position              // of the log when the session began
+	vouched time.Time                   // of the last heartbeat; zero = there is none
 	skipped int                         // failures since the last entry, for they are in the log
 	// received: every transaction that ends at or before it has come.
 	received event.LSN
@@ -83,18 +82,13 @@ type transaction struct {
 	rows   int // failures so far
 }
 
-// Open takes over a replication connection of [postgres.Dialer]: notice is where
-// its notices go. tail is the end of the log.
-func Open(ctx context.Context, c Config, conn *pgconn.PgConn, tail event.Position) (*Session, error) {
-	s := &Session{Config: c, conn: conn, tail: tail, flight: &feed.Flight{}, layouts: map[uint32]*spendlog.Layout{}}
+// Open takes over a replication connection of [postgres.Dialer] and begins to follow:
+// from now on nobody else moves the slot.
+func Open(ctx context.Context, c Config, conn *pgconn.PgConn) (*Session, error) {
+	s := &Session{Config: c, conn: conn, flight: &feed.Flight{}, layouts: map[uint32]*spendlog.Layout{}}
 	var err error
 	if s.system, err = pglogrepl.IdentifySystem(ctx, conn); err != nil {
 		return nil, fmt.Errorf("identify the server: %w", err)
-	}
-	if tail.SameHistory(s.position()) && event.LSN(s.system.XLogPos) < tail.Commit {
-		s.flight.Rewound = true
-		c.Log.Warn("the database's log ends before what was read of it: restored from a copy? Rows are told apart by their ids now",
-			"database", event.LSN(s.system.XLogPos), "log", tail.Commit)
 	}
 	// At 0/0: the slot knows its place. A position of ours could be ahead of it after
 	// a failover, and the server would skip what lies between without a word.
@@ -111,8 +105,19 @@ func Open(ctx context.Context, c Config, conn *pgconn.PgConn, tail event.Positio
 // publicationNames is a string constant that holds a list of identifiers.
 func publicationNames(name string) string { return postgres.Literal(postgres.Quote(name)) }
 
-// System is the database's system identifier.
-func (s *Session) System() string { return s.system.SystemID }
+// Resume tells the session, before it runs, where the log ends, and up to when its
+// last heartbeat vouches for it (zero if it has none). It reports whether the server
+// goes on in the history that the log was read in: false after a failover, or when it
+// was restored from a copy.
+func (s *Session) Resume(tail event.Position, vouched time.Time) (same bool) {
+	s.tail, s.vouched = tail, vouched
+	if tail.SameHistory(s.position()) && event.LSN(s.system.XLogPos) < tail.Commit {
+		s.flight.Rewound = true
+		s.Log.Warn("the database's log ends before what was read of it: restored from a copy? Rows are told apart by their ids now",
+			"database", event.LSN(s.system.XLogPos), "log", tail.Commit)
+	}
+	return !s.flight.Rewound && tail.SameHistory(s.position())
+}
 
 // Notice takes a notice of the connection.
 func (s *Session) Notice(n *pgconn.Notice) {

@@ -77,10 +77,11 @@ func (s *source) follow(t *testing.T, tail event.Position) (stop func()) {
 	session, err := replication.Open(t.Context(), replication.Config{
 		Slot: s.db.Name, Publication: "faultwire", Queue: s.queue, Clock: s.clock, Waiting: s.waiting, Gap: &s.gap, Progress: &feed.Progress{}, Log: s.logs.Logger(t),
 		Builder: failure.NewBuilder(spendlog.Options{}, 1<<20, testkit.Logger(t)),
-	}, conn, tail)
+	}, conn)
 	if err != nil {
 		t.Fatal(err)
 	}
+	session.Resume(tail, time.Time{})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
 	go func() {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/testkit"
 	"github.com/faultwire/faultwire/services/ingest/internal/failure"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
@@ -38,7 +37,7 @@ func TestMatrixSkipped(t *testing.T) {
 	session, err = replication.Open(t.Context(), replication.Config{
 		Slot: s.db.Name, Publication: "faultwire", Queue: s.queue, Clock: s.clock, Waiting: s.waiting, Gap: &s.gap, Progress: &feed.Progress{}, Log: s.logs.Logger(t),
 		Builder: failure.NewBuilder(spendlog.Options{}, 1<<20, testkit.Logger(t)),
-	}, conn, event.Position{})
+	}, conn)
 	if err != nil {
 		t.Fatal(err)
 	}

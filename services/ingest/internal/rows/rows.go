@@ -65,6 +65,8 @@ func each(result *pgconn.ResultReader, yield func(Row) bool) error {
 // no longer than timeout. Values are printed as the WAL's are, also through a pooler,
 // which takes no startup parameters for that.
 func ReadOnly(ctx context.Context, conn *pgconn.PgConn, timeout time.Duration, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout+grace) // a network that swallows everything
+	defer cancel()
 	begin := fmt.Sprintf("BEGIN READ ONLY; SET LOCAL statement_timeout = %d; SET LOCAL extra_float_digits = 1; SET LOCAL intervalstyle = postgres; SET LOCAL bytea_output = hex", timeout.Milliseconds())
 	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
 		return err
@@ -75,6 +77,9 @@ func ReadOnly(ctx context.Context, conn *pgconn.PgConn, timeout time.Duration, d
 	}
 	return err
 }
+
+// grace is how much longer than the server we wait.
+const grace = 15 * time.Second
 
 // Args are parameters in text format.
 func Args(texts ...string) [][]byte {

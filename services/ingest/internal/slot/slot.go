@@ -102,8 +102,7 @@ func (s State) Check(name, database string) error {
 		return wrong("was made with two_phase, which faultwire does not understand", other+", or drop it: "+DropSQL(name))
 	case s.Lost():
 		return wrong("is lost: the server removed WAL that faultwire had not read yet (max_slot_wal_keep_size)",
-			"Drop it, then start faultwire again, which makes a new one: "+DropSQL(name)+
-				" Failures committed in between are not in the log; `faultwire replay` reads them out of LiteLLM's table")
+			"ingest makes a new one and reads what is missing out of LiteLLM's table; to begin that by hand, drop it: "+DropSQL(name))
 	}
 	return nil
 }

@@ -70,6 +70,7 @@ type Watch struct {
 	before int64 // slot.Held at the last look
 	began  time.Time
 	said   time.Time // that the log is full
+	active bool      // this process follows the table
 	fills  bool      // the table can be read: what is held back can be read later
 }
 
@@ -81,11 +82,30 @@ func New(c Config) *Watch { return &Watch{Config: c, began: time.Now()} }
 func (w *Watch) Session(keep int64, readable bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.slot, w.before, w.fills = slot.State{}, 0, readable
-	w.most = mostHeld
-	if keep >= 0 {
-		w.most = min(w.most, keep/4)
+	w.fills, w.most = readable, MostHeld(keep)
+}
+
+// MostHeld is how many bytes of its log the database may keep because of us; keep is
+// max_slot_wal_keep_size, negative = without bound.
+func MostHeld(keep int64) int64 {
+	if keep < 0 {
+		return mostHeld
 	}
+	return min(mostHeld, keep/4)
+}
+
+// SetActive notes whether this process follows the table: a standby holds nothing
+// back.
+func (w *Watch) SetActive(yes bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.active = yes
+}
+
+func (w *Watch) isActive() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.active
 }
 
 // Slot notes a look at the slot.
@@ -100,7 +120,9 @@ func (w *Watch) Slot(s slot.State) {
 func (w *Watch) Run(ctx context.Context) error {
 	for lifecycle.Pause(ctx, every) {
 		w.look(ctx)
-		w.step()
+		if w.isActive() {
+			w.step()
+		}
 	}
 	return nil
 }
