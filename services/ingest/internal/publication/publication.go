@@ -104,6 +104,6 @@ func (p Publication) Missing(slot string) error {
 	return &postgres.SettingsError{
 		Setting: "ingest.publication",
 		Problem: fmt.Sprintf("there is a slot %q but no publication %q, which has to be older", slot, p.Name),
-		Remedy: fmt.Sprintf("ingest makes both anew, if its role may, and reads what is missing out of LiteLLM's table; to begin that by hand: SELECT pg_drop_replication_slot(%s);", postgres.Literal(slot)),
+		Remedy:  fmt.Sprintf("ingest makes both anew, if its role may, and reads what is missing out of LiteLLM's table; to begin that by hand: SELECT pg_drop_replication_slot(%s);", postgres.Literal(slot)),
 	}
 }
