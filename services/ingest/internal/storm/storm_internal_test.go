@@ -51,9 +51,9 @@ func TestSteps(t *testing.T) {
 		holds      string // in the reason; empty = not held back
 		goesOn     bool   // if it was held back before, it still is
 	}{
-		"all is well":                                 {keep: -1},
+		"all is well, and all is read in time":        {keep: -1},
 		"NATS is away for a moment":                   {keep: -1, troubled: ago(30 * time.Second), goesOn: true},
-		"NATS is away":                                {keep: -1, troubled: ago(2 * time.Minute), holds: "NATS has taken nothing", goesOn: true},
+		"NATS is away for two minutes":                {keep: -1, troubled: ago(2 * time.Minute), holds: "NATS has taken nothing", goesOn: true},
 		"NATS is away and the table can't be read":    {keep: -1, unreadable: true, troubled: ago(2 * time.Minute), goesOn: true},
 		"much of the database's log, and more":        {keep: -1, held: [2]int64{gib + 1, gib + 2}, holds: "keeps 1.0 GB", goesOn: true},
 		"much of it, and less":                        {keep: -1, held: [2]int64{gib + 2, gib + 1}, goesOn: true},
