@@ -35,14 +35,17 @@ type Beat struct {
 // Watermark is the moment before which nothing is missing once LSN is reached.
 func (b Beat) Watermark() time.Time { return b.At.Add(-Margin).UTC() }
 
-// Read reads the clock and the position, in that order. segmentSize is the
+// Read reads the clock and the position, in that order. On a standby that is behind,
+// the clock is that of the last transaction it has. segmentSize is the
 // server's wal_segment_size.
 func Read(ctx context.Context, conn *pgx.Conn, segmentSize uint64) (Beat, error) {
 	var (
 		at   time.Time
 		text string
 	)
-	const query = `SELECT clock_timestamp(), (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END)::text`
+	const query = `SELECT CASE WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
+			THEN least(clock_timestamp(), coalesce(pg_last_xact_replay_timestamp(), clock_timestamp())) ELSE clock_timestamp() END,
+		(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END)::text`
 	if err := conn.QueryRow(ctx, query).Scan(&at, &text); err != nil {
 		return Beat{}, fmt.Errorf("read the database's clock and position: %w", err)
 	}
