@@ -112,7 +112,7 @@ func mode(r ingest.Report) []string {
 	case r.Missing == "": // as it is wanted
 		return []string{"polling every 10 s"}
 	}
-	return []string{"polling every 10 s, which changes nothing in the database. Streaming would cut the delay from ~10 s to under 1 s:", r.Missing}
+	return []string{"polling every 10 s, which changes nothing in the database. Streaming would cut the delay from ~10 s to under 1 s:", r.Missing, "All that it needs: `faultwire check`"}
 }
 
 // llm says who explains kinds, or why nobody does.
