@@ -74,7 +74,7 @@ func (f *follower) readHistory(ctx context.Context, v *visit, progress *feed.Pro
 	history := f.db.cfg.Ingest.History
 	from := f.clock.Now().Add(-history)
 	return f.read(ctx, v, progress, fill.Range{From: from, To: before, Mark: failure.History, Room: func(context.Context) (bool, error) {
-		if f.gap.Named() != nil {
+		if progress != nil && f.gap.Named() != nil { // who polls fills gaps meanwhile
 			return false, errLater
 		}
 		return !f.storm.Full(), nil

@@ -67,7 +67,7 @@ func (f *follower) polling(ctx context.Context) error {
 		}
 		f.gap.SetHistory(last.History && f.db.cfg.Ingest.History > 0)
 	}
-	f.storm.Session(-1, true)
+	f.storm.Polls()
 	f.follows(metrics.Polling)
 	f.log.Info("polling LiteLLM's database", "database", f.db.dialer.Target(), "postgres", v.server.Version, "every", pollEvery)
 	if err := p.once(ctx, v.server.SegmentSize); err != nil {

@@ -111,10 +111,13 @@ func (d *database) mendAndEnsure(ctx context.Context, v *visit, skipped bool) (m
 	return d.ensure(ctx, v)
 }
 
-// relieve drops our slot when it can't be followed, as cause says, and makes the
+// relieve drops our slot when it can't be followed for good, as cause says, and makes the
 // database keep too much of its log: the next slot begins anew, and what lies between
 // is read out of the table.
 func (f *follower) relieve(ctx context.Context, v *visit, cause error) error {
+	if !postgres.IsSettings(cause) && !errors.Is(cause, errPolled) { // it may be over in a moment
+		return cause
+	}
 	name := f.db.cfg.Ingest.Slot
 	state, there, err := slot.Read(ctx, v.conn, name)
 	if err != nil || !there || state.ActivePID != 0 || state.Ours(name, v.conn.Config().Database) != nil || state.Held <= storm.MostHeld(v.server.KeepSize) {

@@ -85,6 +85,14 @@ func (w *Watch) Session(keep int64, readable bool) {
 	w.fills, w.most = readable, MostHeld(keep)
 }
 
+// Polls notes that the table is polled: nothing has to be held back, since the
+// database keeps no log for us and a poll waits.
+func (w *Watch) Polls() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fills, w.most, w.slot, w.before = false, 0, slot.State{}, 0
+}
+
 // MostHeld is how many bytes of its log the database may keep because of us; keep is
 // max_slot_wal_keep_size, negative = without bound.
 func MostHeld(keep int64) int64 {
