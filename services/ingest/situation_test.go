@@ -228,7 +228,8 @@ func TestSlotWaits(t *testing.T) {
 	}
 	half := func() bool {
 		var yes bool
-		err := r.sql.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE confirmed_flush_lsn IS NULL)").Scan(&yes)
+		err := r.sql.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_replication_slots JOIN pg_stat_activity ON pid = active_pid
+			WHERE confirmed_flush_lsn IS NULL AND wait_event_type = 'Lock')`).Scan(&yes)
 		return err == nil && yes
 	}
 	testkit.Eventually(t, wait, "the slot is being made", half)
