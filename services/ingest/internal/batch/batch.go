@@ -20,9 +20,9 @@ const (
 	// larger message makes a batch of its own.
 	MaxBytes = 4 << 20
 
-	// Few is up to how many messages are published one by one. A message costs the
+	// few is up to how many messages are published one by one. A message costs the
 	// server one fsync; a batch costs a folder that it is staged in, and six.
-	Few = 4
+	few = 4
 
 	timeout = 10 * time.Second // the server drops a batch that is not complete by then
 )
@@ -64,7 +64,7 @@ func AfterOnSubject(last uint64) Place { return Place{jetstream.ExpectedLastSubj
 func Publish(ctx context.Context, js jetstream.JetStream, place Place, messages []*nats.Msg) (Result, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
 	defer cancel()
-	if len(messages) == 1 || len(messages) <= Few && place.header == jetstream.ExpectedLastSeqHeader {
+	if len(messages) == 1 || len(messages) <= few && place.header == jetstream.ExpectedLastSeqHeader {
 		return publishEach(ctx, js, place, messages)
 	}
 	messages[0].Header.Set(place.header, strconv.FormatUint(place.last, 10))

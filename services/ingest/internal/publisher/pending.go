@@ -1,6 +1,8 @@
 package publisher
 
 import (
+	"time"
+
 	"github.com/nats-io/nats.go"
 
 	"github.com/faultwire/faultwire/pkg/topology"
@@ -13,13 +15,14 @@ type pending struct {
 	entries  []feed.Entry
 	messages int
 	bytes    int
-	busy     bool // more than a few messages had come meanwhile: others follow at once
+	backlog  bool // of old commits: others follow at once
 }
 
 func (b *pending) add(e feed.Entry) {
 	b.entries = append(b.entries, e)
 	if e.IsMessage() {
 		b.messages++
+		b.backlog = b.backlog || e.IsFailure() && !e.Read && time.Since(e.Header.Time) > behind
 		b.bytes += e.Size()
 	}
 }
@@ -30,7 +33,7 @@ func (b *pending) full() bool { return b.messages >= batch.MaxMessages || b.byte
 
 // whole reports whether nothing is known to follow soon.
 func (b *pending) whole() bool {
-	if len(b.entries) == 0 || b.busy {
+	if len(b.entries) == 0 || b.backlog {
 		return false
 	}
 	last := &b.entries[len(b.entries)-1]

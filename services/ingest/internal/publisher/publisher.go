@@ -13,15 +13,16 @@ import (
 	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/lifecycle"
 	"github.com/faultwire/faultwire/pkg/topology"
-	"github.com/faultwire/faultwire/services/ingest/internal/batch"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
 	"github.com/faultwire/faultwire/services/ingest/internal/ids"
 )
 
 const (
-	// linger is how long a batch waits for the rest of its transaction, and where there
-	// is a backlog for more: the server spends a millisecond on every batch.
+	// linger is how long a batch waits for the rest of its transaction, and while we are
+	// behind for more: the server spends a millisecond on every batch.
 	linger = 20 * time.Millisecond
+	// behind is how old a commit is that belongs to a backlog.
+	behind = time.Second
 
 	retryFirst = 50 * time.Millisecond
 	retryMost  = 5 * time.Second
@@ -146,14 +147,11 @@ func (p *Publisher) Run(ctx context.Context) error {
 func (p *Publisher) collect(ctx context.Context) (*pending, bool) {
 	b := &pending{}
 	var late <-chan time.Time
-	for first := true; ; first = false {
+	for {
 		for e, ok := p.queue.Pop(); ok; e, ok = p.queue.Pop() {
 			if b.add(e); b.full() {
 				return b, true
 			}
-		}
-		if first {
-			b.busy = b.messages > batch.Few
 		}
 		if b.whole() {
 			return b, true
