@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/pkg/lifecycle"
 )
 
 // Progress is how far a session has received its log: everything that was committed
@@ -13,7 +14,7 @@ type Progress struct {
 	mu      sync.Mutex
 	lsn     event.LSN
 	waiting int
-	moved   chan struct{} // closed and made anew by Set; nil while nobody waits
+	moved   lifecycle.Signal
 }
 
 // Set moves it on.
@@ -21,10 +22,7 @@ func (p *Progress) Set(lsn event.LSN) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lsn = max(p.lsn, lsn)
-	if p.moved != nil {
-		close(p.moved)
-		p.moved = nil
-	}
+	p.moved.Tell()
 }
 
 // At is how far that is.
@@ -48,10 +46,7 @@ func (p *Progress) Wait(ctx context.Context, lsn event.LSN) error {
 	p.waiting++
 	defer func() { p.waiting-- }()
 	for p.lsn < lsn {
-		if p.moved == nil {
-			p.moved = make(chan struct{})
-		}
-		moved := p.moved
+		moved := p.moved.Wait()
 		p.mu.Unlock()
 		select {
 		case <-ctx.Done():

@@ -3,6 +3,8 @@ package feed
 import (
 	"context"
 	"sync"
+
+	"github.com/faultwire/faultwire/pkg/lifecycle"
 )
 
 const (
@@ -17,7 +19,7 @@ type Queue struct {
 	entries []Entry
 	bytes   int
 
-	room  chan struct{} // closed and made anew when there is room again; nil while nobody asks
+	room  lifecycle.Signal
 	ready chan struct{} // a token: there may be an entry
 }
 
@@ -69,9 +71,8 @@ func (q *Queue) Pop() (Entry, bool) {
 	if len(q.entries) == 0 {
 		q.entries = nil
 	}
-	if q.room != nil && !q.full() {
-		close(q.room)
-		q.room = nil
+	if !q.full() {
+		q.room.Tell()
 	}
 	return e, true
 }
@@ -80,13 +81,9 @@ func (q *Queue) Pop() (Entry, bool) {
 func (q *Queue) Room() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.room == nil {
-		q.room = make(chan struct{})
-	}
-	room := q.room
+	room := q.room.Wait()
 	if !q.full() {
-		close(q.room)
-		q.room = nil
+		q.room.Tell()
 	}
 	return room
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/faultwire/faultwire/pkg/event"
+	"github.com/faultwire/faultwire/pkg/lifecycle"
 )
 
 // State is shared by those who find a gap, name it in heartbeats and fill it. The
@@ -19,7 +20,7 @@ type State struct {
 	open    *event.Gap
 	history bool
 	held    int
-	changed chan struct{} // closed and made anew at every change
+	changed lifecycle.Signal
 }
 
 // Open notes that rows committed from from on may be missing. A gap that is open
@@ -28,7 +29,7 @@ func (s *State) Open(from time.Time, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.grow(from, why)
-	s.tell()
+	s.changed.Tell()
 }
 
 func (s *State) grow(from time.Time, why string) {
@@ -51,7 +52,7 @@ func (s *State) Hold(from time.Time, why string) {
 	s.grow(from, why)
 	s.held = 0
 	s.holding.Store(true)
-	s.tell()
+	s.changed.Tell()
 }
 
 // Release lets failures into the log again, and returns how many were held back.
@@ -60,7 +61,7 @@ func (s *State) Release() (held int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.holding.Store(false)
-	s.tell()
+	s.changed.Tell()
 	return s.held
 }
 
@@ -82,7 +83,7 @@ func (s *State) Filled(was *event.Gap) {
 	if s.open == was && !s.holding.Load() {
 		s.open = nil
 	}
-	s.tell()
+	s.changed.Tell()
 }
 
 // Forget closes the gap unless failures are held back: whoever begins to follow
@@ -107,7 +108,7 @@ func (s *State) SetHistory(reading bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.history = reading
-	s.tell()
+	s.changed.Tell()
 }
 
 // History reports whether they are.
@@ -128,15 +129,5 @@ func (s *State) Mark(h *event.Heartbeat) {
 func (s *State) Changed() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.changed == nil {
-		s.changed = make(chan struct{})
-	}
-	return s.changed
-}
-
-func (s *State) tell() {
-	if s.changed != nil {
-		close(s.changed)
-		s.changed = nil
-	}
+	return s.changed.Wait()
 }
