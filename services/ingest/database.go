@@ -73,9 +73,7 @@ func (d *database) open(ctx context.Context) (*visit, error) {
 }
 
 func (v *visit) close(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = v.conn.Close(ctx)
+	postgres.Close(ctx, v.conn)
 }
 
 // made is what ensure had to make.
@@ -146,7 +144,7 @@ func (d *database) makeSlot(ctx context.Context, v *visit) error {
 		return err
 	}
 	defer func() {
-		_ = replication.Close(context.WithoutCancel(ctx))
+		postgres.Close(ctx, replication)
 		d.gone(ctx, v, replication.PID())
 	}()
 	return d.dialer.Replicable(slot.Create(ctx, replication, v.conn, d.cfg.Ingest.Slot, v.server))

@@ -102,7 +102,7 @@ func (f *follower) read(ctx context.Context, v *visit, progress *feed.Progress, 
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	defer postgres.Close(ctx, conn)
 	what := "what was missing"
 	if r.Mark == failure.History {
 		what = "history"

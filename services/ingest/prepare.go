@@ -63,7 +63,7 @@ func neither(streaming, polling error) error {
 func (d *database) replicates(ctx context.Context) error {
 	conn, err := d.dialer.Replication(ctx, "UTF8", nil)
 	if err == nil {
-		_ = conn.Close(context.WithoutCancel(ctx))
+		postgres.Close(ctx, conn)
 	}
 	return err
 }

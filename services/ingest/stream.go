@@ -80,13 +80,13 @@ func (f *follower) start(ctx context.Context, v *visit, source string, waiting *
 		Source: source, Gap: f.gap, Progress: progress, Log: f.log,
 	}, conn)
 	if err != nil {
-		_ = conn.Close(context.WithoutCancel(ctx))
+		postgres.Close(ctx, conn)
 		return nil, f.refused(ctx, v, err)
 	}
 	// Slot and log are ours alone now, and stand still until the session runs.
 	state, _, err := slot.Read(ctx, v.conn, cfg.Slot)
 	if err != nil {
-		_ = conn.Close(context.WithoutCancel(ctx))
+		postgres.Close(ctx, conn)
 		return nil, err
 	}
 	tail := f.publisher.ReadTail(ctx)

@@ -143,10 +143,6 @@ func visitBare(ctx context.Context, cfg Config, do func(*postgres.Dialer, *pgx.C
 	if err != nil {
 		return err
 	}
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = conn.Close(closing)
-	}()
+	defer postgres.Close(ctx, conn)
 	return do(d.dialer, conn)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/faultwire/faultwire/pkg/lifecycle"
+	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 )
 
 const (
@@ -88,7 +89,7 @@ func (n *Names) Run(ctx context.Context, dial func(context.Context) (*pgx.Conn, 
 		conn, err := dial(ctx)
 		if err == nil {
 			err = n.session(ctx, conn)
-			_ = conn.Close(context.WithoutCancel(ctx))
+			postgres.Close(ctx, conn)
 		}
 		if errors.Is(err, errNothing) {
 			pause = unable

@@ -130,12 +130,9 @@ func (x *checkup) step(ctx context.Context, look func(context.Context) error) er
 }
 
 func (x *checkup) close(ctx context.Context) {
-	if x.conn == nil {
-		return
+	if x.conn != nil {
+		postgres.Close(ctx, x.conn)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = x.conn.Close(ctx)
 }
 
 func (x *checkup) add(f doctor.Finding) { x.findings = append(x.findings, f) }

@@ -101,9 +101,9 @@ const clockTolerance = 5 * time.Second
 
 func (x *checkup) lookAtClock(ctx context.Context) error {
 	before := time.Now()
-	var theirs time.Time
-	if err := x.conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&theirs); err != nil {
-		return fmt.Errorf("read the database's clock: %w", err)
+	theirs, err := postgres.ReadTime(ctx, x.conn)
+	if err != nil {
+		return err
 	}
 	took := time.Since(before)
 	apart := theirs.Sub(before.Add(took / 2))

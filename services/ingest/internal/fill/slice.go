@@ -37,18 +37,17 @@ type span struct{ from, before time.Time }
 // slicer cuts a range into slices, newest first.
 type slicer struct {
 	step         time.Duration
-	from, before time.Time
-	begun        bool
+	from, before time.Time // what is left of the range; before zero = open
 }
 
 // next returns the next slice; more = there is one.
 func (s *slicer) next(ctx context.Context, conn *pgx.Conn) (slice span, more bool, err error) {
-	if !s.begun && s.before.IsZero() { // open: from now back, and whatever is later
-		var now time.Time
-		if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
-			return span{}, false, fmt.Errorf("read the database's clock: %w", err)
+	if s.before.IsZero() { // open: from now back, and whatever is later
+		now, err := postgres.ReadTime(ctx, conn)
+		if err != nil {
+			return span{}, false, err
 		}
-		return span{from: later(s.from, now.UTC().Add(-s.step))}, true, nil
+		return span{from: later(s.from, now.Add(-s.step))}, true, nil
 	}
 	if !s.before.After(s.from) {
 		return span{}, false, nil
@@ -57,7 +56,7 @@ func (s *slicer) next(ctx context.Context, conn *pgx.Conn) (slice span, more boo
 }
 
 // done goes on behind a slice that was read whole.
-func (s *slicer) done(slice span) { s.before, s.begun = slice.from, true }
+func (s *slicer) done(slice span) { s.before = slice.from }
 
 // took adapts the step; false = the statement was given up and can be shorter.
 func (s *slicer) took(d time.Duration, gaveUp bool) (again bool) {

@@ -1,8 +1,12 @@
 package postgres
 
 import (
+	"context"
+	"fmt"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Clock tells the database's time between two readings of it.
@@ -27,4 +31,12 @@ func (c *Clock) Now() time.Time {
 		return time.Now().UTC()
 	}
 	return c.server.Add(time.Since(c.read)).UTC()
+}
+
+// ReadTime reads the database's clock, in UTC. It is nearer to LiteLLM's than ours.
+func ReadTime(ctx context.Context, conn *pgx.Conn) (now time.Time, err error) {
+	if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+		return now, fmt.Errorf("read the database's clock: %w", err)
+	}
+	return now.UTC(), nil
 }

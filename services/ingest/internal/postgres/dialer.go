@@ -221,7 +221,7 @@ func (d *Dialer) SQL(ctx context.Context) (*pgx.Conn, error) {
 		return conn, nil
 	}
 	if _, err := conn.Exec(ctx, "SET client_encoding TO "+EncodingNone); err != nil {
-		_ = conn.Close(context.WithoutCancel(ctx))
+		Close(ctx, conn)
 		return nil, fmt.Errorf("set client_encoding: %w", err)
 	}
 	return conn, nil
@@ -256,6 +256,17 @@ func (d *Dialer) Replication(ctx context.Context, encoding string, onNotice func
 		return nil, d.refusedReplication(err)
 	}
 	return conn, nil
+}
+
+// closeTimeout is how long the end of a connection may take: the server ends it by
+// itself when we are gone.
+const closeTimeout = time.Second
+
+// Close closes a connection, also when ctx has ended.
+func Close(ctx context.Context, conn interface{ Close(context.Context) error }) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	_ = conn.Close(ctx) // nothing is lost with it
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -75,9 +75,14 @@ func (t Table) NoSelect(role string, cause error) *SettingsError {
 	return &SettingsError{
 		Setting: "postgres.user",
 		Problem: fmt.Sprintf("role %q may not read %s", role, t.Name()),
-		Remedy:  fmt.Sprintf("Run as a superuser or as the owner of the table: GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %[2]s;", Quote(t.Schema), Quote(role), t.Name()),
+		Remedy:  fmt.Sprintf("Run as a superuser or as the owner of the table: GRANT USAGE ON SCHEMA %s TO %s; ", Quote(t.Schema), Quote(role)) + t.GrantSQL(role),
 		Cause:   cause,
 	}
+}
+
+// GrantSQL lets a role read the table.
+func (t Table) GrantSQL(role string) string {
+	return fmt.Sprintf("GRANT SELECT ON %s TO %s;", t.Name(), Quote(role))
 }
 
 // Name is the quoted, qualified name.

@@ -101,7 +101,7 @@ func (r *Replayer) fill(ctx context.Context, end *event.ReplayEnd) error {
 	if err != nil {
 		return &queryError{err}
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer postgres.Close(ctx, conn)
 	table, err := postgres.FindTable(ctx, conn, r.Schema)
 	if err != nil {
 		return &queryError{err}

@@ -9,7 +9,6 @@ package totals
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -67,7 +66,7 @@ type Counter struct {
 
 // New returns a counter.
 func New(c Config) *Counter {
-	return &Counter{Config: c, most: mostSpan, timeout: statementTimeout, now: databaseTime}
+	return &Counter{Config: c, most: mostSpan, timeout: statementTimeout, now: postgres.ReadTime}
 }
 
 // Run counts until ctx ends (nil), while no other process does. Nothing that happens
@@ -126,9 +125,8 @@ func (c *Counter) tell(err error) {
 	}
 	c.said = time.Now()
 	if postgres.State(err) == postgres.StateNoPrivilege {
-		table := postgres.Table{Schema: c.Schema}.Name()
 		c.Log.Warn("requests can't be counted: reports and metrics have no failure rates and no coverage",
-			"remedy", fmt.Sprintf("GRANT SELECT ON %s TO %s;", table, postgres.Quote(c.Dialer.User())), "error", err)
+			"remedy", postgres.Table{Schema: c.Schema}.GrantSQL(c.Dialer.User()), "error", err)
 		return
 	}
 	c.Log.Warn("requests can't be counted for now, trying on", "error", err)
@@ -211,16 +209,6 @@ func (c *Counter) close(ctx context.Context) {
 	if c.conn == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = c.conn.Close(ctx)
+	postgres.Close(ctx, c.conn)
 	c.conn = nil
-}
-
-// databaseTime reads the database's clock, which is nearer to LiteLLM's than ours.
-func databaseTime(ctx context.Context, conn *pgx.Conn) (now time.Time, err error) {
-	if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
-		return now, fmt.Errorf("read the database's clock: %w", err)
-	}
-	return now.UTC(), nil
 }
