@@ -15,19 +15,21 @@ type Cache struct {
 	fresh, old map[Error]Kind // when fresh is full it becomes old
 }
 
-// Of returns the kind of e.
-func (c *Cache) Of(e Error) Kind {
-	if len(e.Message) > maxCachedText {
-		return Of(e)
-	}
+// Of returns the kind of e with what traceback returns for its Traceback. That is
+// large and hardly ever of use, so it is asked for only where it is.
+func (c *Cache) Of(e Error, traceback func() string) Kind {
+	e.Traceback = ""
 	key := e
-	key.Traceback = "" // large, and hardly ever of use
 	if k, ok := c.get(key); ok {
 		return k
 	}
 	text, template, traced := read(&e)
+	if traced {
+		e.Traceback = traceback()
+		return Of(e)
+	}
 	k := kindOf(e, text, template)
-	if !traced {
+	if len(key.Message) <= maxCachedText {
 		c.put(key, k)
 	}
 	return k

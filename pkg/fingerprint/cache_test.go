@@ -17,7 +17,7 @@ func TestCacheAgrees(t *testing.T) {
 		group.Go(func() {
 			for i, s := range loadFixture(t) {
 				for _, e := range []Error{s.error(), {Message: s.Message, Traceback: s.Traceback}, {Message: fmt.Sprint(i, s.Message)}, s.error()} {
-					if got, want := c.Of(e), Of(e); got != want {
+					if got, want := c.Of(e, func() string { return e.Traceback }), Of(e); got != want {
 						t.Errorf("%+v: got %+v, want %+v", e, got, want)
 					}
 				}
@@ -36,7 +36,7 @@ func TestCacheTraceback(t *testing.T) {
 			continue
 		}
 		e := Error{Class: "ProxyException", Traceback: s.Traceback}
-		if got, want := c.Of(e), Of(e); got != want {
+		if got, want := c.Of(e, func() string { return e.Traceback }), Of(e); got != want {
 			t.Errorf("%+v: got %+v, want %+v", e, got, want)
 		}
 	}
@@ -45,14 +45,16 @@ func TestCacheTraceback(t *testing.T) {
 	}
 }
 
+func none() string { return "" }
+
 func TestCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	var c Cache
 	for i := range 5 * maxCached {
-		c.Of(Error{Message: fmt.Sprintf("no such thing: %d", i)})
-		c.Of(Error{Message: "again and again"})
+		c.Of(Error{Message: fmt.Sprintf("no such thing: %d", i)}, none)
+		c.Of(Error{Message: "again and again"}, none)
 	}
-	c.Of(Error{Message: strings.Repeat("x", maxCachedText+1)})
+	c.Of(Error{Message: strings.Repeat("x", maxCachedText+1)}, none)
 	if len(c.fresh) > maxCached || len(c.old) > maxCached {
 		t.Errorf("%d and %d kinds", len(c.fresh), len(c.old))
 	}

@@ -92,6 +92,17 @@ func (r *Redactor) Text(dst, src []byte) []byte {
 	return dst
 }
 
+// String is [Redactor.Text] of a string; one without secrets is returned as it is.
+func (r *Redactor) String(s string) string {
+	sc := r.take()
+	defer r.put(sc)
+	sc.text = append(sc.text[:0], s...)
+	if sc.spans = r.find(sc.spans[:0], sc.text, false); len(sc.spans) == 0 {
+		return s
+	}
+	return string(r.Text(nil, sc.text))
+}
+
 // JSON appends the JSON text src without its secrets to dst: the contents of
 // strings are treated as by [Redactor.Text], and a string under a secret's name
 // is cut whole. Valid JSON stays valid; bytes outside of secrets stay as they are,

@@ -102,7 +102,7 @@ func (c *Client) harmless(text string) string {
 	if key := c.config.APIKey.Reveal(); key != "" {
 		text = strings.ReplaceAll(text, key, "***")
 	}
-	return oneLine(string(c.redactor.Text(nil, []byte(text))), maxSaid)
+	return oneLine(c.redactor.String(text), maxSaid)
 }
 
 // reason is the innermost sentence of a transport error: the outer ones repeat

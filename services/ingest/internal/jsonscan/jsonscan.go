@@ -11,6 +11,7 @@ import (
 	"errors"
 	"iter"
 	"strings"
+	"unicode/utf8"
 )
 
 var (
@@ -111,6 +112,9 @@ func unquote(value []byte) string {
 	text, ok := unescape(inner)
 	if !ok {
 		text = string(inner)
+	}
+	if utf8.ValidString(text) { // several times faster than ToValidUTF8 is
+		return text
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
 }

@@ -31,13 +31,36 @@ type plan struct {
 	sizes      []int    // what each took when it was printed last
 	keepPrompt bool
 	fault      error
+	printed    []byte
+}
+
+// maxPrinted is the largest row whose buffer is kept for the next one.
+const maxPrinted = 256 << 10
+
+// emptyPlan is one that was used before, if there is any: rows come by the thousand.
+func (l *Layout) emptyPlan(o Options) *plan {
+	p, ok := l.plans.Get().(*plan)
+	if !ok {
+		p = &plan{layout: l, cut: make([]string, len(l.columns)), sizes: make([]int, len(l.columns))}
+	}
+	clear(p.cut)
+	clear(p.sizes)
+	p.keepPrompt, p.fault = o.KeepPrompts, nil
+	return p
+}
+
+// release lets the next row use the plan.
+func (p *plan) release() {
+	if cap(p.printed) <= maxPrinted {
+		p.layout.plans.Put(p)
+	}
 }
 
 // plan decides what is cut before anything is printed: prompts, and the largest
 // values until the others may fit. A value's JSON is hardly ever shorter than its
 // text, and printing and redacting 12 MB to throw them away takes time.
 func (l *Layout) plan(row []Value, meta metadata, o Options, full bool, budget int) *plan {
-	p := &plan{layout: l, cut: make([]string, len(row)), sizes: make([]int, len(row)), keepPrompt: o.KeepPrompts}
+	p := l.emptyPlan(o)
 	total := 0
 	for i, v := range row {
 		switch {
@@ -70,12 +93,8 @@ func (l *Layout) isPrompt(i int) bool {
 }
 
 // print prints the row with its markers, and notes the sizes.
-func (p *plan) print(row []Value, meta metadata) []byte {
-	size := 2
-	for i := range row {
-		size += len(p.layout.names[i]) + p.sizes[i] + 32
-	}
-	dst := append(make([]byte, 0, size+size/8), '{')
+func (p *plan) print(row []Value, meta metadata) {
+	dst := append(p.printed[:0], '{')
 	for i, v := range row {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -98,7 +117,7 @@ func (p *plan) print(row []Value, meta metadata) []byte {
 		}
 		p.sizes[i] = len(dst) - begin
 	}
-	return append(dst, '}')
+	p.printed = append(dst, '}')
 }
 
 // cutLargest cuts the largest column that is left, if a marker is shorter.
@@ -125,6 +144,9 @@ func (p *plan) largest() int {
 // shorten cuts a text of whole bytes, of which s may be only the beginning, at most
 // bytes of JSON, and says so.
 func shorten(s string, whole, most int) string {
+	if len(s) == whole && len(s) <= most/longestEscape {
+		return s
+	}
 	size, end := 0, len(s)
 	for i, r := range s {
 		if size += escapedLen(r); size > most {
@@ -138,24 +160,25 @@ func shorten(s string, whole, most int) string {
 	return s[:end] + "… [cut: " + strconv.Itoa(whole) + " bytes]"
 }
 
-// sizeBesidesRow is the most that the JSON of f takes without its row.
-func sizeBesidesRow(f *event.Failure) int {
+// sizeBesidesRow is more than the JSON of f takes without its row; the texts of its
+// entry in the file take at most longest each.
+func sizeBesidesRow(f *event.Failure, longest int) int {
 	size := besidesTexts
-	add := func(s string) {
-		for _, r := range s {
-			size += escapedLen(r)
-		}
+	for _, s := range [...]string{f.Model, f.Key, f.Provider, f.Team, f.ErrorCode, f.Fingerprint, f.Template, f.Title, f.Check, f.Text} {
+		size += longestEscape * len(s)
 	}
-	for _, s := range []string{f.Model, f.Key, f.Provider, f.Team, f.ErrorCode, f.Fingerprint, f.Template, f.Title, f.Check, f.Text} {
-		add(s)
-	}
-	for _, s := range []*string{f.Log.RequestID, f.Log.Time, f.Log.Model, f.Log.KeyName, f.Log.Status, f.Log.ErrorType, f.Log.ErrorMessage} {
+	for _, s := range [...]*string{f.Log.RequestID, f.Log.Time, f.Log.Model, f.Log.KeyName, f.Log.Status, f.Log.ErrorType, f.Log.ErrorMessage} {
 		if s != nil {
-			add(*s)
+			size += min(longestEscape*len(*s), longest+longestSuffix)
 		}
 	}
 	return size
 }
+
+const (
+	longestEscape = len(`\u0000`) // of a byte in encoding/json's strings
+	longestSuffix = len("… [cut: 1073741824 bytes]")
+)
 
 // escapedLen is the length of a rune in encoding/json's strings.
 func escapedLen(r rune) int {

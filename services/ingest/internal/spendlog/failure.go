@@ -61,7 +61,7 @@ func (l *Layout) Failure(row []Value, o Options) (*event.Failure, error) {
 	if fault != nil {
 		faults = append(faults, &DecodeError{Column: "metadata", Err: fault})
 	}
-	f := &event.Failure{V: event.Version, Source: event.SourceSpendLogs, ErrorCode: o.name(or(meta.errorCode))}
+	f := &event.Failure{V: event.Version, Source: event.SourceSpendLogs, ErrorCode: o.name(meta.errorCode.text)}
 	started, ended, timeFault := l.times(row)
 	if timeFault != nil {
 		faults = append(faults, timeFault)
@@ -77,14 +77,14 @@ func (l *Layout) Failure(row []Value, o Options) (*event.Failure, error) {
 	f.Own, f.HealthCheck = l.isOwn(row, meta, o.OwnUser), l.isHealthCheck(row, meta)
 
 	said := l.errorOf(row, meta)
-	kind := l.kinds.Of(said)
+	kind := l.kinds.Of(said, meta.trace)
 	if f.Rescued = l.Rescued(row); f.Rescued && !meta.classified {
 		kind = rescue(meta)
 		f.Model, f.Provider = o.name(l.calledOf(row, meta)), event.Unknown
 	}
 	f.Class, f.Fingerprint, f.Check = kind.Class, kind.ID, kind.Check
 	if f.Text = o.exemplar(kind.Text); f.Text != kind.Text {
-		kind = l.shown(kind, said, o)
+		kind = l.shown(kind, said, meta, o)
 	}
 	f.Template, f.Title = o.redacted(kind.Template), o.redacted(kind.Title)
 
@@ -95,7 +95,7 @@ func (l *Layout) Failure(row []Value, o Options) (*event.Failure, error) {
 		longest, f.Text = shortLog, clip(f.Text, shortLog)
 	}
 	f.Log = l.logEntry(row, meta, o, longest)
-	body, err := l.body(row, meta, o, full, max(most/4, most-sizeBesidesRow(f)))
+	body, err := l.body(row, meta, o, full, max(most/4, most-sizeBesidesRow(f, longest)))
 	if err != nil {
 		faults = append(faults, err)
 	}
@@ -106,23 +106,24 @@ func (l *Layout) Failure(row []Value, o Options) (*event.Failure, error) {
 // errorOf is what the fingerprint is made of. It is not redacted: a kind must be
 // the same whether redaction is on or off.
 func (l *Layout) errorOf(row []Value, meta metadata) fingerprint.Error {
-	provider := or(meta.llmProvider)
+	provider := meta.llmProvider.text
 	if provider == "" {
 		column, _ := text(row, l.provider)
 		provider = string(column)
 	}
 	return fingerprint.Error{
-		Class: or(meta.errorClass), Code: or(meta.errorCode), Provider: provider,
-		Message: or(meta.errorMessage), Traceback: or(meta.traceback),
+		Class: meta.errorClass.text, Code: meta.errorCode.text, Provider: provider,
+		Message: meta.errorMessage.text,
 	}
 }
 
 // shown is a kind in whose text there is a secret, with template and title as they are
 // without. A template has slots for numbers: what is left of a token between them may
 // not look like one any more.
-func (l *Layout) shown(kind fingerprint.Kind, said fingerprint.Error, o Options) fingerprint.Kind {
-	said.Message, said.Traceback = o.redacted(said.Message), o.redacted(said.Traceback)
-	if clean := l.kinds.Of(said); clean.Template != kind.Template {
+func (l *Layout) shown(kind fingerprint.Kind, said fingerprint.Error, meta metadata, o Options) fingerprint.Kind {
+	said.Message = o.redacted(said.Message)
+	trace := func() string { return o.redacted(meta.trace()) }
+	if clean := l.kinds.Of(said, trace); clean.Template != kind.Template {
 		kind.Template, kind.Title = clean.Template, clean.Title
 	}
 	return kind
@@ -144,11 +145,11 @@ func rescue(meta metadata) fingerprint.Kind {
 // logEntry makes the entry of error_logs_analysis. A text whose JSON is larger than
 // most is cut.
 func (l *Layout) logEntry(row []Value, meta metadata, o Options, most int) event.LogEntry {
-	stored := func(v *value) *string {
-		if v == nil {
+	stored := func(v value) *string {
+		if !v.ok {
 			return nil
 		}
-		short := o.shortened(*v, most)
+		short := o.shortened(v, most)
 		return &short
 	}
 	column := func(i int) *string {
@@ -156,8 +157,7 @@ func (l *Layout) logEntry(row []Value, meta metadata, o Options, most int) event
 		if !ok {
 			return nil
 		}
-		v := valueOf(b)
-		return stored(&v)
+		return stored(valueOf(b))
 	}
 	e := event.LogEntry{
 		RequestID: column(l.requestID), Model: column(l.model), Status: column(l.status),
@@ -166,7 +166,7 @@ func (l *Layout) logEntry(row []Value, meta metadata, o Options, most int) event
 	if b, ok := text(row, l.startTime); ok {
 		printed := string(l.forms[l.startTime].append(nil, b))
 		printed = strings.Trim(printed, `"`)
-		e.Time = stored(&value{printed, len(printed)})
+		e.Time = stored(value{printed, len(printed), true})
 	}
 	if e.Status == nil {
 		e.Status = stored(meta.status)
@@ -198,10 +198,10 @@ func undecoded(row []Value) *event.Failure {
 
 // redacted returns s without secrets.
 func (o Options) redacted(s string) string {
-	if o.Redactor == nil || s == "" {
+	if o.Redactor == nil {
 		return s
 	}
-	return string(o.Redactor.Text(nil, []byte(s)))
+	return o.Redactor.String(s)
 }
 
 // name returns a label's text: without secrets, at most 256 bytes.
@@ -244,11 +244,14 @@ func (o Options) maxBytes() int {
 // body makes the row of an event: every column, redacted, at most budget bytes.
 func (l *Layout) body(row []Value, meta metadata, o Options, full bool, budget int) (json.RawMessage, error) {
 	p := l.plan(row, meta, o, full, budget)
+	defer p.release()
 	for {
-		printed := p.print(row, meta)
-		body := printed
+		p.print(row, meta)
+		body := make([]byte, 0, len(p.printed))
 		if o.Redactor != nil {
-			body = o.Redactor.JSON(make([]byte, 0, len(printed)), printed)
+			body = o.Redactor.JSON(body, p.printed)
+		} else {
+			body = append(body, p.printed...)
 		}
 		if len(body) <= budget || !p.cutLargest() {
 			return body, p.fault

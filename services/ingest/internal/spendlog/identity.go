@@ -30,7 +30,7 @@ func (l *Layout) modelOf(row []Value) string {
 // calledOf is the name that the client of a rescued request called: model_group is
 // that of the fallback.
 func (l *Layout) calledOf(row []Value, m metadata) string {
-	if group := or(m.group); m.fellBack && group != "" {
+	if group := m.group.text; m.fellBack && group != "" {
 		return group
 	}
 	return l.modelOf(row)
@@ -40,10 +40,10 @@ func (l *Layout) calledOf(row []Value, m metadata) string {
 // else the hash. The literal 'None' (#34996) is none, and so is a malformed key, which
 // LiteLLM up to 1.83 stores as it came: whoever sent it is not authenticated.
 func (l *Layout) keyOf(row []Value, m metadata, alias func(string) (string, bool)) (key string, attributed bool) {
-	if name := or(m.keyAlias); name != "" && name != "None" {
+	if name := m.keyAlias.text; name != "" && name != "None" {
 		return name, false
 	}
-	hash := or(m.key)
+	hash := m.key.text
 	if column, _ := text(row, l.apiKey); isKeyHash(column) {
 		hash = string(column)
 	} else if !isKeyHash(hash) {
@@ -77,7 +77,7 @@ func (l *Layout) providerOf(row []Value, m metadata) string {
 	if p, ok := text(row, l.provider); ok && len(p) > 0 {
 		return beginning(p)
 	}
-	if p := or(m.llmProvider); p != "" {
+	if p := m.llmProvider.text; p != "" {
 		return p
 	}
 	model, _ := text(row, l.model)
@@ -89,19 +89,19 @@ func (l *Layout) providerOf(row []Value, m metadata) string {
 
 // teamOf is the team's alias, else its id, else "".
 func (l *Layout) teamOf(row []Value, m metadata) string {
-	if alias := or(m.teamAlias); alias != "" {
+	if alias := m.teamAlias.text; alias != "" {
 		return alias
 	}
 	if id, ok := text(row, l.teamID); ok && len(id) > 0 {
 		return beginning(id)
 	}
-	return or(m.teamID)
+	return m.teamID.text
 }
 
 // isHealthCheck reports whether LiteLLM itself made the request.
 func (l *Layout) isHealthCheck(row []Value, m metadata) bool {
 	id, _ := text(row, l.teamID)
-	return string(id) == healthCheck || or(m.teamID) == healthCheck
+	return string(id) == healthCheck || m.teamID.text == healthCheck
 }
 
 // isOwn reports whether Faultwire made the request: its tag is the end user, among
@@ -113,7 +113,7 @@ func (l *Layout) isOwn(row []Value, m metadata, tag string) bool {
 	if tag == "" {
 		return false
 	}
-	if user, _ := text(row, l.endUser); string(user) == tag || or(m.own) == tag {
+	if user, _ := text(row, l.endUser); string(user) == tag || m.own.text == tag {
 		return true
 	}
 	tags, _ := text(row, l.tags)

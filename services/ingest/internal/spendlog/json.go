@@ -78,9 +78,6 @@ func (f form) append(dst, text []byte) []byte {
 			return append(dst, text...)
 		}
 	case formJSON:
-		if utf8.Valid(text) {
-			return append(dst, text...)
-		}
 		return append(dst, repaired(text)...)
 	case formTimestamp, formTimestampTZ:
 		return appendTimestamp(dst, text, f == formTimestampTZ)
@@ -91,9 +88,7 @@ func (f form) append(dst, text []byte) []byte {
 // appendString appends text as a string with the escapes of Postgres' escape_json:
 // quote, backslash and control characters, nothing else.
 func appendString(dst, text []byte) []byte {
-	if !utf8.Valid(text) {
-		text = repaired(text)
-	}
+	text = repaired(text)
 	dst = append(dst, '"')
 	from := 0
 	for i, c := range text {
@@ -188,4 +183,10 @@ func digits(s []byte) int {
 	return n
 }
 
-func repaired(text []byte) []byte { return bytes.ToValidUTF8(text, []byte("\uFFFD")) }
+// repaired is text itself if it is valid UTF-8.
+func repaired(text []byte) []byte {
+	if utf8.Valid(text) {
+		return text
+	}
+	return bytes.ToValidUTF8(text, []byte("\uFFFD"))
+}

@@ -3,6 +3,7 @@ package spendlog
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/faultwire/faultwire/pkg/fingerprint"
 )
@@ -32,6 +33,7 @@ type Layout struct {
 	messages, response, proxyRequest        int
 
 	kinds fingerprint.Cache // of the rows read with it
+	plans sync.Pool         // of *plan
 }
 
 // NewLayout makes the layout of a table or a query. The error wraps

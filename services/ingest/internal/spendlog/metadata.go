@@ -7,26 +7,25 @@ import (
 	"github.com/faultwire/faultwire/services/ingest/internal/jsonscan"
 )
 
-// metadata is what Faultwire reads of a row's metadata. A nil field is missing or
-// null there.
+// metadata is what Faultwire reads of a row's metadata.
 type metadata struct {
-	status       *value
-	keyAlias     *value
-	key          *value // user_api_key: the hash, in 1.67 the only place of it
-	teamAlias    *value
-	teamID       *value
-	errorClass   *value
-	errorCode    *value
-	errorMessage *value
-	traceback    *value
-	llmProvider  *value
+	status       value
+	keyAlias     value
+	key          value // user_api_key: the hash, in 1.67 the only place of it
+	teamAlias    value
+	teamID       value
+	errorClass   value
+	errorCode    value
+	errorMessage value
+	llmProvider  value
+	traceback    []byte // its JSON: it is large and hardly ever of use, see [metadata.trace]
 	// group is original_model_group: what the client called, when a fallback answered
 	// (from 1.106). retried and fellBack say that LiteLLM tried again, classified that
 	// errorClass is a text.
-	group                         *value
+	group                         value
 	retried, fellBack, classified bool
 	// own is our tag in spend_logs_metadata, see [Layout.isOwn].
-	own *value
+	own value
 	// prompt is where proxy_server_request stands in the column's text: LiteLLM
 	// 1.67 stores the prompt there. Empty if it holds nothing.
 	prompt span
@@ -35,10 +34,11 @@ type metadata struct {
 type span struct{ from, to int }
 
 // value is a text of the metadata. A row may have 50 MB: of more than maxRead bytes
-// only the beginning is here, of a traceback the end.
+// only the beginning is here.
 type value struct {
 	text string
-	size int // of the whole, in bytes; of one that is not whole here, as JSON writes it
+	size int  // of the whole, in bytes; of one that is not whole here, as JSON writes it
+	ok   bool // it is there, and not null
 }
 
 // maxRead is how much of one text is looked at, in bytes of its JSON: several times
@@ -122,7 +122,7 @@ func (m *metadata) readError(doc []byte) {
 		case "error_message":
 			m.errorMessage = memberOf(member)
 		case "traceback":
-			m.traceback = endOf(member)
+			m.traceback = member.Value
 		case "llm_provider":
 			m.llmProvider = memberOf(member)
 		}
@@ -141,24 +141,19 @@ func (m *metadata) readOwn(doc []byte) {
 }
 
 // memberOf is metadata->>'name'.
-func memberOf(m jsonscan.Member) *value {
+func memberOf(m jsonscan.Member) value {
 	text, ok := jsonscan.Beginning(m.Value, maxRead)
-	return sized(text, ok, m)
-}
-
-func endOf(m jsonscan.Member) *value {
-	text, ok := jsonscan.Ending(m.Value, maxRead)
-	return sized(text, ok, m)
-}
-
-func sized(text string, ok bool, m jsonscan.Member) *value {
-	switch {
-	case !ok:
-		return nil
-	case len(m.Value) > maxRead:
-		return &value{text, len(m.Value)}
+	size := len(text)
+	if len(m.Value) > maxRead {
+		size = len(m.Value)
 	}
-	return &value{text, len(text)}
+	return value{text, size, ok}
+}
+
+// trace is the traceback, of a very large one its end.
+func (m *metadata) trace() string {
+	text, _ := jsonscan.Ending(m.traceback, maxRead)
+	return text
 }
 
 // valueOf is the text of a column.
@@ -166,23 +161,15 @@ func valueOf(b []byte) value {
 	n := len(b)
 	if n <= maxRead {
 		s := string(repaired(b))
-		return value{s, len(s)}
+		return value{s, len(s), true}
 	}
 	for n = maxRead; n > 0 && !utf8.RuneStart(b[n]); n-- {
 	}
-	return value{string(repaired(b[:n])), len(b)}
+	return value{string(repaired(b[:n])), len(b), true}
 }
 
 // positive reports whether a value is a number above 0. Postgres stores numbers
 // without exponents.
 func positive(value []byte) bool {
 	return len(value) > 0 && '0' <= value[0] && value[0] <= '9' && bytes.ContainsAny(value, "123456789")
-}
-
-// or returns the text, "" if there is none.
-func or(v *value) string {
-	if v == nil {
-		return ""
-	}
-	return v.text
 }
