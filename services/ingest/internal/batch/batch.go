@@ -18,11 +18,11 @@ const (
 	MaxMessages = 1000
 	// MaxBytes is our own limit of one batch, for the sake of memory. A single
 	// larger message makes a batch of its own.
-	MaxBytes = 4 << 20
+	MaxBytes = 2 << 20
 
 	// few is up to how many messages are published one by one. A message costs the
 	// server one fsync; a batch costs a folder that it is staged in, and six.
-	few = 4
+	few = 10
 
 	timeout = 10 * time.Second // the server drops a batch that is not complete by then
 )

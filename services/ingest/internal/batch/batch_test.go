@@ -106,7 +106,7 @@ func TestAgain(t *testing.T) {
 func TestFull(t *testing.T) {
 	t.Parallel()
 	js, s := stream(t, jetstream.StreamConfig{MaxBytes: 50_000, Discard: jetstream.DiscardNew})
-	_, err := batch.Publish(t.Context(), js, batch.After(0), messages(10, 10_000, ""))
+	_, err := batch.Publish(t.Context(), js, batch.After(0), messages(20, 10_000, ""))
 	if !errors.Is(err, batch.ErrFull) {
 		t.Errorf("error %v", err)
 	}

@@ -40,6 +40,14 @@ func (b *pending) whole() bool {
 	return !last.IsFailure()
 }
 
+// linger is how long it waits for more.
+func (b *pending) linger() time.Duration {
+	if b.backlog {
+		return lingerBehind
+	}
+	return linger
+}
+
 // landed tells the sessions what their servers may be told.
 func (b *pending) landed() {
 	for i := range b.entries {

@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	// linger is how long a batch waits for the rest of its transaction, and while we are
-	// behind for more: the server spends a millisecond on every batch.
-	linger = 20 * time.Millisecond
+	// linger is how long a batch waits for the rest of its transaction, lingerBehind how
+	// long for more while we are behind: the server spends milliseconds on every batch.
+	linger       = 20 * time.Millisecond
+	lingerBehind = 100 * time.Millisecond
 	// behind is how old a commit is that belongs to a backlog.
 	behind = time.Second
 
@@ -157,7 +158,7 @@ func (p *Publisher) collect(ctx context.Context) (*pending, bool) {
 			return b, true
 		}
 		if late == nil && len(b.entries) > 0 {
-			late = time.After(linger)
+			late = time.After(b.linger())
 		}
 		select {
 		case <-ctx.Done():

@@ -26,6 +26,9 @@ const (
 	// mostHeld is how many bytes of its log the database may keep because of us, if
 	// max_slot_wal_keep_size allows four times that.
 	mostHeld = 1 << 30
+	// undrainedFor is how long what it keeps must not have become less: a backlog that is
+	// being drained does, with every heartbeat, and is left alone.
+	undrainedFor = 30 * time.Second
 
 	// Shares of nats.max_bytes that the analyzer may have before it: at most of them
 	// failures are held back, at low they come again, and rows read by SQL wait or end.
@@ -67,7 +70,8 @@ type Watch struct {
 	known  bool
 	slot   slot.State
 	most   int64 // of slot.Held
-	before int64 // slot.Held at the last look
+	least  int64 // slot.Held was since it went above most
+	shrank time.Time
 	began  time.Time
 	said   time.Time // that the log is full
 	active bool      // this process follows the table
@@ -90,7 +94,7 @@ func (w *Watch) Session(keep int64, readable bool) {
 func (w *Watch) Polls() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.fills, w.most, w.slot, w.before = false, 0, slot.State{}, 0
+	w.fills, w.most, w.slot = false, 0, slot.State{}
 }
 
 // MostHeld is how many bytes of its log the database may keep because of us; keep is
@@ -119,7 +123,10 @@ func (w *Watch) isActive() bool {
 // Slot notes a look at the slot.
 func (w *Watch) Slot(s slot.State) {
 	w.mu.Lock()
-	w.before, w.slot = w.slot.Held, s
+	w.slot = s
+	if s.Held <= w.most || s.Held < w.least || w.shrank.IsZero() {
+		w.least, w.shrank = s.Held, time.Now()
+	}
 	w.mu.Unlock()
 	w.Meter.Slot(s)
 }
@@ -181,8 +188,7 @@ func (w *Watch) judge() (trouble string, calm bool) {
 	defer w.mu.Unlock()
 	since := w.Log.Troubled()
 	refused := !since.IsZero() && time.Since(since) > refusedFor
-	// A backlog that is being drained gets smaller, and is left alone.
-	held := w.slot.Held > w.most && w.most > 0 && w.slot.Held >= w.before && w.before > 0
+	held := w.slot.Held > w.most && w.most > 0 && time.Since(w.shrank) > undrainedFor
 	switch {
 	case refused && w.fills:
 		trouble = fmt.Sprintf("NATS has taken nothing for %s", time.Since(since).Round(time.Second))
