@@ -88,6 +88,9 @@ func checkText(t failer, r *Redactor, in []byte) {
 	if twice := r.Text(nil, once); !bytes.Equal(once, twice) {
 		t.Fatalf("%q\nonce  %q\ntwice %q", in, once, twice)
 	}
+	if s := r.String(string(in)); s != string(once) {
+		t.Fatalf("%q\nbytes  %q\nstring %q", in, once, s)
+	}
 	checkMarkers(t, in, once)
 }
 

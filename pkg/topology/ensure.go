@@ -93,7 +93,7 @@ func streams(o Options) []jetstream.StreamConfig {
 		{
 			// The oldest entry goes first: the table still has it.
 			Name: Failures, Subjects: []string{AllFailures}, MaxAge: FailuresAge, MaxBytes: o.MaxBytes, Discard: jetstream.DiscardOld,
-			AllowAtomicPublish: true, AllowDirect: true, Compression: jetstream.S2Compression, Replicas: o.Replicas,
+			AllowAtomicPublish: true, AllowDirect: true, Compression: jetstream.S2Compression, Replicas: o.Replicas, Duplicates: DuplicateWindow,
 			Metadata: map[string]string{epochKey: rand.Text()},
 		},
 		{Name: IDs, Subjects: []string{AllIDs}, MaxAge: idsAge, AllowDirect: true, Replicas: o.Replicas},

@@ -77,7 +77,7 @@ func (p *Publisher) publish(ctx context.Context, entries []*feed.Entry) (batch.R
 	}
 	result, err := batch.Publish(ctx, p.js, batch.After(p.last), messages)
 	if errors.Is(err, batch.ErrDuplicate) {
-		// In the log within the last two minutes, though neither its end nor IDS say
+		// In the log within [topology.DuplicateWindow], though neither its end nor IDS say
 		// so: somebody purged it. One message at a time tells which.
 		return p.publishSingly(ctx, entries, messages)
 	}
@@ -98,7 +98,7 @@ func (p *Publisher) publishSingly(ctx context.Context, entries []*feed.Entry, me
 			p.last = ack.Sequence
 			continue
 		}
-		p.log.Warn("a failure was removed from the log less than two minutes ago and is not put back", "id", e.Header.ID)
+		p.log.Warn("a failure was removed from the log just now and is not put back", "id", e.Header.ID)
 		record := ids.Record{Seq: ack.Sequence, Started: e.Started, ID: e.Header.ID}
 		if err := p.index.Add(ctx, []ids.Record{record}, 0); err != nil {
 			return batch.Result{}, err

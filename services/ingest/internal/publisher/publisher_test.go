@@ -304,7 +304,7 @@ func TestTwiceInOneBatch(t *testing.T) {
 	}
 }
 
-// TestPurged: the server takes a message for a duplicate for two minutes, though
+// TestPurged: the server takes a message for a duplicate for half a minute, though
 // somebody purged it. It must not hold up the rest.
 func TestPurged(t *testing.T) {
 	t.Parallel()

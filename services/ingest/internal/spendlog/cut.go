@@ -94,7 +94,8 @@ func (l *Layout) isPrompt(i int) bool {
 
 // print prints the row with its markers, and notes the sizes.
 func (p *plan) print(row []Value, meta metadata) {
-	dst := append(p.printed[:0], '{')
+	dst := p.printed[:0]
+	dst = append(dst, '{')
 	for i, v := range row {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -117,7 +118,8 @@ func (p *plan) print(row []Value, meta metadata) {
 		}
 		p.sizes[i] = len(dst) - begin
 	}
-	p.printed = append(dst, '}')
+	dst = append(dst, '}')
+	p.printed = dst
 }
 
 // cutLargest cuts the largest column that is left, if a marker is shorter.
