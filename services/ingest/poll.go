@@ -58,7 +58,7 @@ func (f *follower) polling(ctx context.Context) error {
 	f.names.Load(ctx, v.conn)
 	flight := &feed.Flight{}
 	defer flight.Abandon() // another polls now, and reads it again
-	p := &poller{follower: f, filler: f.filler(v, nil, v.conn), conn: v.conn, flight: flight}
+	p := &poller{follower: f, filler: f.filler(v, nil, v.conn), visit: v, flight: flight}
 	f.gap.Forget()
 	if last := f.publisher.ReadTail(ctx).Vouched; last != nil {
 		p.complete = last.Watermark
@@ -70,13 +70,13 @@ func (f *follower) polling(ctx context.Context) error {
 	f.storm.Polls()
 	f.follows(metrics.Polling)
 	f.log.Info("polling LiteLLM's database", "database", f.db.dialer.Target(), "postgres", v.server.Version, "every", pollEvery)
-	if err := p.once(ctx, v.server.SegmentSize); err != nil {
+	if err := p.once(ctx); err != nil {
 		return ended(ctx, err)
 	}
 	group, inner := errgroup.WithContext(ctx)
-	group.Go(func() error { return p.run(inner, v.server.SegmentSize) })
+	group.Go(func() error { return p.run(inner) })
 	if f.gap.History() {
-		group.Go(func() error { return p.history(inner, v) })
+		group.Go(func() error { return p.history(inner) })
 	}
 	return ended(ctx, group.Wait())
 }
@@ -84,19 +84,19 @@ func (f *follower) polling(ctx context.Context) error {
 // poller polls on one connection.
 type poller struct {
 	*follower
+	visit    *visit
 	filler   *fill.Filler
-	conn     *pgx.Conn
 	flight   *feed.Flight
 	complete time.Time // the clock of the last complete poll; zero = none, ever
 	far      time.Time // of the last far one
 }
 
 // run polls until ctx ends. A poll that took long is followed by a rest as long.
-func (p *poller) run(ctx context.Context, segment uint64) error {
+func (p *poller) run(ctx context.Context) error {
 	took := time.Duration(0)
 	for lifecycle.Pause(ctx, max(pollEvery-took, min(took, mostRest))) {
 		began := time.Now()
-		if err := p.once(ctx, segment); err != nil {
+		if err := p.once(ctx); err != nil {
 			return err
 		}
 		took = time.Since(began)
@@ -105,8 +105,8 @@ func (p *poller) run(ctx context.Context, segment uint64) error {
 }
 
 // once polls once, and vouches for what was committed before.
-func (p *poller) once(ctx context.Context, segment uint64) error {
-	b, err := heartbeat.Read(ctx, p.conn, segment)
+func (p *poller) once(ctx context.Context) error {
+	b, err := heartbeat.Read(ctx, p.visit.conn, p.visit.server.SegmentSize)
 	if err != nil {
 		return err
 	}
@@ -124,9 +124,8 @@ func (p *poller) once(ctx context.Context, segment uint64) error {
 	case b.At.Before(p.complete): // somebody set the database's clock back
 		r.From, p.far = b.At.Add(-late), time.Now()
 	case far:
-		if err := p.lighten(ctx); err != nil {
-			return err
-		}
+		// Nobody follows the slot, if there is one: it may have become a burden.
+		_ = p.relieve(ctx, p.visit, errPolled)
 		r.From, p.far = b.At.Add(-pollFar), time.Now()
 	}
 	missing := p.gap.Named()
@@ -151,18 +150,6 @@ func (p *poller) once(ctx context.Context, segment uint64) error {
 // closes.
 func (p *poller) room(context.Context) (bool, error) { return !p.storm.Full(), nil }
 
-// lighten drops a slot that nobody follows while the table is polled, if it has
-// become a burden.
-func (p *poller) lighten(ctx context.Context) error {
-	v, err := p.db.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer v.close(ctx)
-	_ = p.relieve(ctx, v, errPolled)
-	return nil
-}
-
 // beat vouches for what was committed before the clock was read.
 func (p *poller) beat(ctx context.Context, b heartbeat.Beat) error {
 	h := event.Heartbeat{V: event.Version, Watermark: b.Watermark()}
@@ -176,8 +163,8 @@ func (p *poller) beat(ctx context.Context, b heartbeat.Beat) error {
 }
 
 // history reads the rows from before the first start that the first poll left.
-func (p *poller) history(ctx context.Context, v *visit) error {
-	err := p.readHistory(ctx, v, nil, p.clock.Now().Add(-pollFar+pollFarEvery))
+func (p *poller) history(ctx context.Context) error {
+	err := p.readHistory(ctx, p.visit, nil, p.clock.Now().Add(-pollFar+pollFarEvery))
 	if err == nil {
 		p.gap.SetHistory(false)
 	}

@@ -86,7 +86,7 @@ func (f *Filler) Run(ctx context.Context, r Range) (Result, error) {
 
 // slice reads one slice, page by page; false = there was no room.
 func (f *Filler) slice(ctx context.Context, r Range, s *slicer, slice span, got *Result) (bool, error) {
-	after := place{}
+	after := rows.Place{}
 	for {
 		began, err := heartbeat.Read(ctx, f.conn, f.SegmentSize)
 		if err != nil {
@@ -117,7 +117,7 @@ func (f *Filler) slice(ctx context.Context, r Range, s *slicer, slice span, got 
 
 // unknown returns the places whose failures the log hasn't, once a session that
 // follows the slot has received all that was committed before the page was read.
-func (f *Filler) unknown(ctx context.Context, page []place) ([]place, error) {
+func (f *Filler) unknown(ctx context.Context, page []rows.Place) ([]rows.Place, error) {
 	unknown, err := f.missing(ctx, page)
 	if err != nil || len(unknown) == 0 || f.Progress == nil {
 		return unknown, err
@@ -132,10 +132,10 @@ func (f *Filler) unknown(ctx context.Context, page []place) ([]place, error) {
 	return f.missing(ctx, unknown)
 }
 
-func (f *Filler) missing(ctx context.Context, page []place) ([]place, error) {
-	var unknown []place
+func (f *Filler) missing(ctx context.Context, page []rows.Place) ([]rows.Place, error) {
+	var unknown []rows.Place
 	for _, p := range page {
-		known, err := f.Index.Known(ctx, p.started(), event.NewID(event.SourceSpendLogs, p.requestID, p.startTime))
+		known, err := f.Index.Known(ctx, started(p), event.NewID(event.SourceSpendLogs, p.RequestID, p.StartTime))
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +148,7 @@ func (f *Filler) missing(ctx context.Context, page []place) ([]place, error) {
 
 // hand reads the rows of places and puts them into the queue, some at a time, so
 // that no statement stays open while the broker is slow.
-func (f *Filler) hand(ctx context.Context, r Range, places []place, at time.Time, got *Result) (bool, error) {
+func (f *Filler) hand(ctx context.Context, r Range, places []rows.Place, at time.Time, got *Result) (bool, error) {
 	n := pageRows
 	for len(places) > 0 {
 		if r.Room != nil {
@@ -182,10 +182,10 @@ func (f *Filler) hand(ctx context.Context, r Range, places []place, at time.Time
 }
 
 // read reads the rows of places.
-func (f *Filler) read(ctx context.Context, places []place, at time.Time, r Range) (entries []feed.Entry, err error) {
-	first, last := places[len(places)-1].startTime, places[0].startTime
-	sql := fmt.Sprintf(`SELECT * FROM %s WHERE request_id = ANY($1::text[]) AND "startTime" BETWEEN $2::timestamp AND $3::timestamp AND %s ORDER BY "startTime" DESC, request_id`,
-		f.Table.Name(), f.Table.Failed())
+func (f *Filler) read(ctx context.Context, places []rows.Place, at time.Time, r Range) (entries []feed.Entry, err error) {
+	first, last := places[len(places)-1].StartTime, places[0].StartTime
+	sql := fmt.Sprintf(`SELECT * FROM %s WHERE request_id = ANY($1::text[]) AND "startTime" BETWEEN $2::timestamp AND $3::timestamp AND %s ORDER BY %s`,
+		f.Table.Name(), f.Table.Failed(), rows.Order)
 	err = rows.ReadOnly(ctx, f.conn.PgConn(), statementTimeout, func() error {
 		var building error
 		result := f.conn.PgConn().ExecParams(ctx, sql, rows.Args(array(places), first, last), nil, nil, nil)

@@ -26,9 +26,6 @@ const (
 	mostStep  = 6 * time.Hour
 	quick     = time.Second
 	slow      = 5 * time.Second
-
-	// stored is how times are compared with "startTime", which is naive UTC.
-	stored = "2006-01-02 15:04:05.999999"
 )
 
 // span is a range of startTime; before zero = open.
@@ -79,12 +76,9 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// place is where a failure is in the table; zero = before the first.
-type place struct{ startTime, requestID string }
-
 // started is the hour under which the id is kept, as the decoder has it.
-func (p place) started() time.Time {
-	t, err := spendlog.ParseTime([]byte(p.startTime))
+func started(p rows.Place) time.Time {
+	t, err := spendlog.ParseTime([]byte(p.StartTime))
 	if err != nil {
 		return time.Time{}
 	}
@@ -93,31 +87,25 @@ func (p place) started() time.Time {
 
 // ids reads the places of the failures of a slice that come after one. nil, nil =
 // it took too long, and the slicer has made its step smaller.
-func (f *Filler) ids(ctx context.Context, s *slicer, slice span, after place) ([]place, error) {
-	args := []string{slice.from.Format(stored)}
+func (f *Filler) ids(ctx context.Context, s *slicer, slice span, after rows.Place) ([]rows.Place, error) {
+	args := []string{rows.Time(slice.from)}
 	where := f.Table.Failed() + ` AND "startTime" >= $1::timestamp`
-	add := func(condition string, values ...string) {
-		numbers := make([]any, len(values))
-		for i, v := range values {
-			args = append(args, v)
-			numbers[i] = len(args)
-		}
-		where += " AND " + fmt.Sprintf(condition, numbers...)
-	}
 	if !slice.before.IsZero() {
-		add(`"startTime" < $%d::timestamp`, slice.before.Format(stored))
+		args = append(args, rows.Time(slice.before))
+		where += ` AND "startTime" < $2::timestamp`
 	}
-	if after != (place{}) {
-		add(`"startTime" <= $%[1]d::timestamp AND ("startTime" < $%[1]d::timestamp OR request_id > $%[2]d::text)`, after.startTime, after.requestID)
+	if after != (rows.Place{}) {
+		where += " AND " + rows.Behind(len(args)+1)
+		args = append(args, after.StartTime, after.RequestID)
 	}
-	sql := fmt.Sprintf(`SELECT request_id, "startTime" FROM %s WHERE %s ORDER BY "startTime" DESC, request_id LIMIT %d`, f.Table.Name(), where, pageIDs)
-	page := []place{}
+	sql := fmt.Sprintf(`SELECT request_id, "startTime" FROM %s WHERE %s ORDER BY %s LIMIT %d`, f.Table.Name(), where, rows.Order, pageIDs)
+	page := []rows.Place{}
 	began := time.Now()
 	err := rows.ReadOnly(ctx, f.conn.PgConn(), statementTimeout, func() error {
 		result := f.conn.PgConn().ExecParams(ctx, sql, rows.Args(args...), nil, nil, nil)
 		for result.NextRow() {
 			values := result.Values()
-			page = append(page, place{requestID: string(values[0]), startTime: string(values[1])})
+			page = append(page, rows.Place{RequestID: string(values[0]), StartTime: string(values[1])})
 		}
 		_, err := result.Close()
 		return err
@@ -133,12 +121,12 @@ func (f *Filler) ids(ctx context.Context, s *slicer, slice span, after place) ([
 }
 
 // array is a constant of the type text[].
-func array(places []place) string {
+func array(places []rows.Place) string {
 	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 	var b strings.Builder
 	for i, p := range places {
 		b.WriteByte("{,"[min(i, 1)])
-		b.WriteString(`"` + quoted.Replace(p.requestID) + `"`)
+		b.WriteString(`"` + quoted.Replace(p.RequestID) + `"`)
 	}
 	return b.String() + "}"
 }

@@ -9,10 +9,8 @@ import (
 
 	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
+	"github.com/faultwire/faultwire/services/ingest/internal/rows"
 )
-
-// stored is how times are compared with "startTime", which is naive UTC.
-const stored = "2006-01-02 15:04:05.999999"
 
 // query is what a replay selects, as SQL. Its conditions are added one by one, so
 // that a count after each tells which of them emptied the result.
@@ -43,10 +41,10 @@ func newQuery(table postgres.Table, r event.ReplayRequest) *query {
 		q.start, q.end = rangeOf(r)
 		value = shown(q.start) + " – " + shown(q.end)
 		if !q.start.IsZero() {
-			when += ` AND "startTime" >= ` + q.arg(q.start.Format(stored), "timestamp")
+			when += ` AND "startTime" >= ` + q.arg(rows.Time(q.start), "timestamp")
 		}
 		if !q.end.IsZero() {
-			when += ` AND "startTime" <= ` + q.arg(q.end.Format(stored), "timestamp")
+			when += ` AND "startTime" <= ` + q.arg(rows.Time(q.end), "timestamp")
 		}
 	}
 	q.when = when
@@ -127,21 +125,14 @@ func (q *query) countSQL() string {
 	return fmt.Sprintf("SELECT %s FROM %s WHERE %s", strings.Join(counts, ", "), q.table.Name(), q.filters[0].sql)
 }
 
-// place is the last row of a page.
-type place struct {
-	startTime, requestID string
-	none                 bool // before the first page
-}
-
 // pageSQL reads the next n rows after a place, newest first.
-func (q *query) pageSQL(after place, n int) (sql string, args []string) {
+func (q *query) pageSQL(after rows.Place, n int) (sql string, args []string) {
 	where, args := q.where(), q.args
-	if !after.none {
-		args = append(slices.Clip(args), after.startTime, after.requestID)
-		time, id := fmt.Sprintf("$%d::timestamp", len(args)-1), fmt.Sprintf("$%d::text", len(args))
-		where += fmt.Sprintf(` AND "startTime" <= %[1]s AND ("startTime" < %[1]s OR request_id > %[2]s)`, time, id)
+	if after != (rows.Place{}) {
+		where += " AND " + rows.Behind(len(args)+1)
+		args = append(slices.Clip(args), after.StartTime, after.RequestID)
 	}
-	return fmt.Sprintf(`SELECT * FROM %s WHERE %s ORDER BY "startTime" DESC, request_id LIMIT %d`, q.table.Name(), where, n), args
+	return fmt.Sprintf(`SELECT * FROM %s WHERE %s ORDER BY %s LIMIT %d`, q.table.Name(), where, rows.Order, n), args
 }
 
 // funnel says how many were left after each filter; n rows were read in the end.

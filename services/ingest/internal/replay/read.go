@@ -46,7 +46,7 @@ func (q *query) count(ctx context.Context, conn *pgx.Conn) ([]int, error) {
 // gives, and is a *queryError.
 func (q *query) rows(ctx context.Context, conn *pgx.Conn) iter.Seq2[rows.Row, error] {
 	return func(yield func(rows.Row, error) bool) {
-		r := reader{query: q, conn: conn.PgConn(), after: place{none: true}}
+		r := reader{query: q, conn: conn.PgConn()}
 		for read := 0; q.limit == 0 || read < q.limit; {
 			n := pageRows
 			if q.limit > 0 {
@@ -67,7 +67,7 @@ func (q *query) rows(ctx context.Context, conn *pgx.Conn) iter.Seq2[rows.Row, er
 type reader struct {
 	query *query
 	conn  *pgconn.PgConn
-	after place
+	after rows.Place
 }
 
 func (r *reader) page(ctx context.Context, n int, yield func(rows.Row, error) bool) (got int, stopped bool, err error) {
@@ -75,7 +75,7 @@ func (r *reader) page(ctx context.Context, n int, yield func(rows.Row, error) bo
 		sql, args := r.query.pageSQL(r.after, n)
 		return rows.Each(r.conn.ExecParams(ctx, sql, rows.Args(args...), nil, nil, nil), func(row rows.Row) bool {
 			got++
-			r.after = place{startTime: row.StartTime, requestID: row.RequestID}
+			r.after = row.Place
 			stopped = !yield(row, nil)
 			return !stopped
 		})

@@ -15,9 +15,9 @@ import (
 
 // Row is a row with the layout to read it by; valid until the next one.
 type Row struct {
-	Layout               *spendlog.Layout
-	Values               []spendlog.Value
-	StartTime, RequestID string // as printed
+	Layout *spendlog.Layout
+	Values []spendlog.Value
+	Place
 }
 
 // Each gives the rows of a SELECT * one after the other, as long as yield returns
