@@ -48,9 +48,16 @@ type NATS struct {
 	MaxBytes    Bytes  // of the log, uncompressed; 0 = the program chooses
 }
 
+// Choices of ingest.mode.
+const (
+	ModeAuto   = "auto"   // stream where the database can and lets us, else poll
+	ModeStream = "stream" // logical replication
+	ModePoll   = "poll"   // a query every 10 s
+)
+
 // Ingest is how failures are read out of LiteLLM's table.
 type Ingest struct {
-	Mode string // "auto", "stream" or "poll"
+	Mode string // [ModeAuto], [ModeStream] or [ModePoll]
 	// History is how far back the first start reads, by startTime. 0 = not at all.
 	History     time.Duration
 	Publication string // name in Postgres
@@ -141,7 +148,7 @@ func Default() Settings {
 	return Settings{
 		Postgres: Postgres{Schema: "public"},
 		NATS:     NATS{Replicas: 1},
-		Ingest:   Ingest{Mode: "auto", History: 7 * 24 * time.Hour, Publication: "faultwire", Slot: "faultwire", Redact: true, CountRequests: true},
+		Ingest:   Ingest{Mode: ModeAuto, History: 7 * 24 * time.Hour, Publication: "faultwire", Slot: "faultwire", Redact: true, CountRequests: true},
 		Analyzer: Analyzer{Window: 5 * time.Minute},
 		LLM:      LLM{Timeout: 300 * time.Second, CallsPerHour: 20, CallsPerDay: 200},
 		Report:   Report{Every: time.Hour},

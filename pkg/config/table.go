@@ -103,7 +103,7 @@ func fields() []field {
 		{path: "nats.store_dir", at: func(s *Settings) any { return &s.NATS.StoreDir }, kind: "path", byDefault: "the user's state folder", help: "data of the embedded server ($XDG_STATE_HOME/faultwire, ~/.local/state/faultwire)"},
 		{path: "nats.max_bytes", at: func(s *Settings) any { return &s.NATS.MaxBytes }, byDefault: "4GiB, embedded: at most 20 % of the free disk", help: "size of the log, uncompressed, when it is made"},
 
-		{path: "ingest.mode", at: func(s *Settings) any { return &s.Ingest.Mode }, choices: []string{"auto", "stream", "poll"}, help: "how failures are read: logical replication, else (poll) queries every 10 s; auto streams where the database can"},
+		{path: "ingest.mode", at: func(s *Settings) any { return &s.Ingest.Mode }, choices: []string{ModeAuto, ModeStream, ModePoll}, help: "how failures are read: logical replication, else (poll) queries every 10 s; auto streams where the database can"},
 		{path: "ingest.history", at: func(s *Settings) any { return &s.Ingest.History }, help: "how far back the first start reads; 0 = not at all"},
 		{path: "ingest.publication", at: func(s *Settings) any { return &s.Ingest.Publication }, help: "name of the publication in Postgres"},
 		{path: "ingest.slot", at: func(s *Settings) any { return &s.Ingest.Slot }, help: "name of the replication slot in Postgres"},

@@ -61,13 +61,12 @@ func (d *database) open(ctx context.Context) (*visit, error) {
 	}
 	v := &visit{conn: conn}
 	if v.server, err = postgres.Inspect(ctx, conn); err == nil {
-		v.table, err = postgres.FindTable(ctx, conn, d.cfg.Postgres.Schema)
+		v.table, err = postgres.FindTable(ctx, conn, d.cfg.Postgres.Schema, d.cfg.Ingest.IncludeRescued)
 	}
 	if err != nil {
 		v.close(ctx)
 		return nil, err
 	}
-	v.table.Rescued = d.cfg.Ingest.IncludeRescued
 	v.publication = publication.Publication{Name: d.cfg.Ingest.Publication, Table: v.table, Major: v.server.Major()}
 	return v, nil
 }
@@ -83,30 +82,40 @@ type made struct {
 	unfiltered        bool
 }
 
-// ensure makes what is missing: the publication first. A slot that is older than
-// its publication looks at a past without it.
-func (d *database) ensure(ctx context.Context, v *visit) (made, error) {
+// ensure makes what is missing, the publication first, and makes a slot anew that
+// can't be followed any more: what lies between is read out of the table. skipped =
+// the slot is known to have been read where its publication was missing.
+func (d *database) ensure(ctx context.Context, v *visit, skipped bool) (made, error) {
 	var m made
-	if err := v.server.RequireLogical(); err != nil {
+	if err := v.server.Followable(); err != nil {
 		return m, err
 	}
 	name := d.cfg.Ingest.Slot
-	state, slotThere, err := slot.Read(ctx, v.conn, name)
+	state, there, err := slot.Read(ctx, v.conn, name)
 	if err != nil {
 		return m, err
 	}
-	if slotThere {
-		if err := state.Check(name, v.conn.Config().Database); err != nil {
+	if there {
+		err := state.Check(name, v.conn.Config().Database)
+		if err != nil && !(state.Lost() && state.Ours(name, v.conn.Config().Database) == nil) {
 			return m, err
 		}
 	}
-	if err := d.ensurePublication(ctx, v, slotThere, &m); err != nil {
+	if err := d.ensurePublication(ctx, v, &m); err != nil {
 		return m, err
 	}
-	if slotThere {
-		if state.Half {
-			return m, state.Unfinished(name)
+	if there {
+		if why := useless(state, m.publication || skipped); why != "" {
+			if err := d.dropUseless(ctx, v, state, why); err != nil {
+				return m, err
+			}
+			there = false
 		}
+	}
+	switch {
+	case there && state.Half:
+		return m, state.Unfinished(name)
+	case there:
 		return m, nil
 	}
 	err = d.makeSlot(ctx, v)
@@ -117,7 +126,7 @@ func (d *database) ensure(ctx context.Context, v *visit) (made, error) {
 	return m, err
 }
 
-func (d *database) ensurePublication(ctx context.Context, v *visit, slotThere bool, m *made) error {
+func (d *database) ensurePublication(ctx context.Context, v *visit, m *made) error {
 	found, err := v.publication.Check(ctx, v.conn)
 	switch {
 	case err != nil:
@@ -125,8 +134,6 @@ func (d *database) ensurePublication(ctx context.Context, v *visit, slotThere bo
 	case found.Moved:
 		err = v.publication.Follow(ctx, v.conn)
 		m.followed = err == nil
-	case !found.Exists && slotThere:
-		return v.publication.Missing(d.cfg.Ingest.Slot)
 	case !found.Exists:
 		err = v.publication.Create(ctx, v.conn)
 		m.publication = err == nil
@@ -136,6 +143,31 @@ func (d *database) ensurePublication(ctx context.Context, v *visit, slotThere bo
 	}
 	m.unfiltered, v.version = found.Unfiltered, found.Version
 	return err
+}
+
+// useless says why a slot can't be followed any more; "" = it can. One that is older
+// than its publication looks at a past without it, for ever.
+func useless(state slot.State, older bool) string {
+	switch {
+	case state.Lost():
+		return "the server removed WAL that had not been read yet (max_slot_wal_keep_size, idle_replication_slot_timeout)"
+	case older:
+		return "its publication was missing for a time"
+	}
+	return ""
+}
+
+func (d *database) dropUseless(ctx context.Context, v *visit, state slot.State, why string) error {
+	name := d.cfg.Ingest.Slot
+	err := slot.Drop(ctx, v.conn, name)
+	if postgres.State(err) == postgres.StateInUse {
+		return fmt.Errorf("%w %q (process %d of the database)", errStandby, name, state.ActivePID)
+	}
+	if err != nil {
+		return err
+	}
+	d.log.Warn("the replication slot can't be followed any more and is made anew", "slot", name, "reason", why)
+	return nil
 }
 
 func (d *database) makeSlot(ctx context.Context, v *visit) error {

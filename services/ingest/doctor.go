@@ -31,7 +31,7 @@ func Examine(ctx context.Context, cfg Config) (Examination, error) {
 		return Examination{}, err
 	}
 	findings, mode := checkup.Run(ctx, checkup.Config{
-		Dialer: d.dialer, Schema: cfg.Postgres.Schema, Publication: cfg.Ingest.Publication, Slot: cfg.Ingest.Slot,
+		Dialer: d.dialer, Schema: cfg.Postgres.Schema, Rescued: cfg.Ingest.IncludeRescued, Publication: cfg.Ingest.Publication, Slot: cfg.Ingest.Slot,
 		Mode: cfg.Ingest.Mode, Container: cfg.Postgres.Container, InContainer: inContainer(),
 	})
 	return Examination{Findings: findings, Mode: string(mode)}, nil

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/faultwire/faultwire/pkg/config"
 	"github.com/faultwire/faultwire/pkg/lifecycle"
 	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/ingest/internal/alias"
@@ -25,12 +26,6 @@ const (
 	standbyEvery = 2 * time.Second
 	// steady is how long a session lasts that makes the next retry a first one.
 	steady = 10 * time.Second
-)
-
-// Settings of ingest.mode; the third is auto.
-const (
-	modeStream = "stream"
-	modePoll   = "poll"
 )
 
 // follower follows LiteLLM's table, one session after the other: by its slot or,
@@ -96,11 +91,11 @@ func (f *follower) run(ctx context.Context) error {
 // did.
 func (f *follower) session(ctx context.Context) error {
 	mode := f.db.cfg.Ingest.Mode
-	if mode == modePoll {
+	if mode == config.ModePoll {
 		return f.poll(ctx)
 	}
 	followed, err := f.stream(ctx)
-	if mode == modeStream || followed || !postgres.IsSettings(err) {
+	if mode == config.ModeStream || followed || !postgres.IsSettings(err) {
 		return err
 	}
 	if text := err.Error(); text != f.missing {
@@ -122,7 +117,7 @@ func (f *follower) follows(role metrics.Role) {
 
 func (f *follower) setRole(role metrics.Role) {
 	f.metrics.SetRole(role)
-	f.storm.SetActive(role == metrics.Following || role == metrics.Polling)
+	f.storm.SetActive(role.Active())
 }
 
 // say logs why a session ended: a new reason at once, the same every minute.

@@ -3,9 +3,9 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 
+	"github.com/faultwire/faultwire/pkg/config"
 	"github.com/faultwire/faultwire/services/ingest/internal/metrics"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 	"github.com/faultwire/faultwire/services/ingest/internal/slot"
@@ -21,12 +21,12 @@ func Prepare(ctx context.Context, cfg Config, log *slog.Logger) (Report, error) 
 		return Report{}, err
 	}
 	var missing error
-	if cfg.Ingest.Mode != modePoll {
+	if cfg.Ingest.Mode != config.ModePoll {
 		report, err := d.setup(ctx)
 		if err == nil && !report.SlotMade {
 			err = d.replicates(ctx)
 		}
-		if err == nil || cfg.Ingest.Mode == modeStream || !postgres.IsSettings(err) {
+		if err == nil || cfg.Ingest.Mode == config.ModeStream || !postgres.IsSettings(err) {
 			return report, err
 		}
 		missing = err
@@ -39,7 +39,7 @@ func Prepare(ctx context.Context, cfg Config, log *slog.Logger) (Report, error) 
 		}
 		defer v.close(ctx)
 		report = d.report(v, made{})
-		report.Mode = modePoll
+		report.Mode = config.ModePoll
 		return v.mayPoll(ctx)
 	})
 	if missing != nil {
@@ -80,7 +80,7 @@ func (v *visit) mayPoll(ctx context.Context) error {
 // prepare makes what is missing and mends what has become useless, as far as our
 // role may: what could not be read meanwhile is a gap, and filled.
 func (f *follower) prepare(ctx context.Context, v *visit) error {
-	m, err := f.db.mendAndEnsure(ctx, v, f.skipped)
+	m, err := f.db.ensure(ctx, v, f.skipped)
 	if errors.Is(err, errStandby) {
 		f.follows(metrics.Standby)
 	}
@@ -101,16 +101,6 @@ func (f *follower) prepare(ctx context.Context, v *visit) error {
 	return nil
 }
 
-func (d *database) mendAndEnsure(ctx context.Context, v *visit, skipped bool) (made, error) {
-	if err := v.server.RequireLogical(); err != nil {
-		return made{}, err
-	}
-	if err := d.mend(ctx, v, skipped); err != nil {
-		return made{}, err
-	}
-	return d.ensure(ctx, v)
-}
-
 // relieve drops our slot when it can't be followed for good, as cause says, and makes the
 // database keep too much of its log: the next slot begins anew, and what lies between
 // is read out of the table.
@@ -129,44 +119,4 @@ func (f *follower) relieve(ctx context.Context, v *visit, cause error) error {
 	f.log.Error("the replication slot is dropped: it could not be followed, and the database kept too much of its log for it; failures are read out of the table later",
 		"slot", name, "bytes", state.Held, "reason", cause)
 	return cause
-}
-
-// mend drops a slot that can't be followed any more. One that is older than its
-// publication looks at a past without it, for ever; skipped = it is known to.
-func (d *database) mend(ctx context.Context, v *visit, skipped bool) error {
-	cfg := d.cfg.Ingest
-	state, there, err := slot.Read(ctx, v.conn, cfg.Slot)
-	if err != nil || !there {
-		return err
-	}
-	if state.Ours(cfg.Slot, v.conn.Config().Database) != nil {
-		return nil // ensure says so
-	}
-	found, err := v.publication.Check(ctx, v.conn)
-	if err != nil {
-		return err
-	}
-	var why string
-	switch {
-	case state.Lost():
-		why = "the server removed WAL that had not been read yet (max_slot_wal_keep_size, idle_replication_slot_timeout)"
-	case !found.Exists:
-		why = "its publication is gone"
-		if err := v.publication.Create(ctx, v.conn); err != nil {
-			return err
-		}
-	case skipped:
-		why = "its publication was missing for a time"
-	default:
-		return nil
-	}
-	err = slot.Drop(ctx, v.conn, cfg.Slot)
-	if postgres.State(err) == postgres.StateInUse {
-		return fmt.Errorf("%w %q (process %d of the database)", errStandby, cfg.Slot, state.ActivePID)
-	}
-	if err != nil {
-		return err
-	}
-	d.log.Warn("the replication slot can't be followed any more and is made anew", "slot", cfg.Slot, "reason", why)
-	return nil
 }

@@ -2,17 +2,14 @@ package ingest
 
 import (
 	"fmt"
-	"log/slog"
 
 	"github.com/faultwire/faultwire/pkg/config"
 	"github.com/faultwire/faultwire/pkg/redact"
 )
 
-// newRedactor returns what takes secrets out of rows: nil, with a warning, when
-// ingest.redact is false.
-func newRedactor(cfg config.Ingest, log *slog.Logger) (*redact.Redactor, error) {
+// newRedactor returns what takes secrets out of rows: nil when ingest.redact is false.
+func newRedactor(cfg config.Ingest) (*redact.Redactor, error) {
 	if !cfg.Redact {
-		log.Warn("secrets of LiteLLM's rows travel unredacted: into the stream, the dated files and the LLM's prompts; set ingest.redact: true to cut them")
 		return nil, nil
 	}
 	o := redact.Options{Names: cfg.RedactNames}

@@ -139,9 +139,12 @@ func newBuilder(ctx context.Context, cfg Config, deps Deps, names *alias.Names) 
 	if err != nil {
 		return nil, err
 	}
-	redactor, err := newRedactor(cfg.Ingest, deps.Log)
+	redactor, err := newRedactor(cfg.Ingest)
 	if err != nil {
 		return nil, err
+	}
+	if redactor == nil {
+		deps.Log.Warn("secrets of LiteLLM's rows travel unredacted: into the stream, the dated files and the LLM's prompts; set ingest.redact: true to cut them")
 	}
 	options := spendlog.Options{Redactor: redactor, KeepPrompts: cfg.Ingest.KeepPrompts, Rescued: cfg.Ingest.IncludeRescued, Alias: names.Alias, OwnUser: own}
 	maxPayload := cmp.Or(deps.Store.JetStream.Conn().MaxPayload(), natsMaxPayload)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/faultwire/faultwire/pkg/config"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 	"github.com/faultwire/faultwire/services/ingest/internal/publication"
 	"github.com/faultwire/faultwire/services/ingest/internal/slot"
@@ -16,7 +17,7 @@ type Report struct {
 	Target          string // user@host/database, without the password
 	Route           string // into the container, "through docker exec"; empty without one
 	Table           string // quoted and qualified
-	Mode            string // how failures are read: "stream" or "poll"
+	Mode            string // how failures are read: config.ModeStream or config.ModePoll
 	Missing         string // of [Prepare]: what streaming would need, with the remedy; empty when it isn't wanted
 	Publication     string
 	PublicationMade bool // false: it was there, and is as it must be
@@ -47,7 +48,7 @@ func (d *database) setup(ctx context.Context) (Report, error) {
 			return err
 		}
 		defer v.close(ctx)
-		m, err := d.mendAndEnsure(ctx, v, false)
+		m, err := d.ensure(ctx, v, false)
 		publicationMade = publicationMade || m.publication
 		if err != nil {
 			return err
@@ -78,7 +79,7 @@ func Check(ctx context.Context, cfg Config, log *slog.Logger) error {
 func (d *database) report(v *visit, m made) Report {
 	r := Report{
 		Server: v.server.Version, Target: d.dialer.Target(), Route: d.dialer.Route(), Table: v.table.Name(),
-		Mode: modeStream, Publication: d.cfg.Ingest.Publication, PublicationMade: m.publication,
+		Mode: config.ModeStream, Publication: d.cfg.Ingest.Publication, PublicationMade: m.publication,
 		Slot: d.cfg.Ingest.Slot, SlotMade: m.slot,
 	}
 	if m.unfiltered {
@@ -97,10 +98,14 @@ func SetupSQL(ctx context.Context, cfg Config) (statements []string, err error) 
 		return nil, err
 	}
 	p := publication.Publication{Name: cfg.Ingest.Publication, Table: postgres.LatestTable(cfg.Postgres.Schema), Major: 15}
+	p.Table.Rescued = cfg.Ingest.IncludeRescued
 	v, err := d.open(ctx)
 	if err == nil {
 		defer v.close(ctx)
 		p = v.publication
+		if fault, ok := errors.AsType[*postgres.SettingsError](v.server.RequireAsynchronous()); ok {
+			statements = append(statements, "-- "+fault.Problem+".\n-- "+fault.Remedy)
+		}
 		if fault, ok := errors.AsType[*postgres.SettingsError](v.server.RequireLogical()); ok {
 			statements = append(statements, "-- "+fault.Problem+": run this, restart PostgreSQL, then the rest.\nALTER SYSTEM SET wal_level = logical;")
 		}

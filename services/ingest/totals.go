@@ -1,8 +1,6 @@
 package ingest
 
 import (
-	"log/slog"
-
 	"github.com/faultwire/faultwire/services/ingest/internal/spendlog"
 	"github.com/faultwire/faultwire/services/ingest/internal/totals"
 )
@@ -14,8 +12,7 @@ func newTotals(db *database, deps Deps) (*totals.Counter, error) {
 	if err != nil || !db.cfg.Ingest.CountRequests {
 		return nil, err
 	}
-	// The warning about rows that travel unredacted is given once, for rows.
-	redactor, err := newRedactor(db.cfg.Ingest, slog.New(slog.DiscardHandler))
+	redactor, err := newRedactor(db.cfg.Ingest)
 	if err != nil {
 		return nil, err
 	}

@@ -106,7 +106,7 @@ func (s *session) head(settings *config.Settings, p *pipeline.Pipeline, r ingest
 // mode says how failures are read, and what another way would need.
 func mode(r ingest.Report) []string {
 	switch {
-	case r.Mode != "poll":
+	case r.Mode != config.ModePoll:
 		streaming := "streaming through slot " + r.Slot + madeOrThere(r.SlotMade) + ", publication " + r.Publication + madeOrThere(r.PublicationMade)
 		return append([]string{streaming}, r.Warnings...)
 	case r.Missing == "": // as it is wanted

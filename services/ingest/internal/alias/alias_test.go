@@ -69,7 +69,7 @@ func TestRealRows(t *testing.T) {
 			if err := sample.Insert(t.Context(), conn, rows); err != nil {
 				t.Fatal(err)
 			}
-			table, err := postgres.FindTable(t.Context(), conn, "public")
+			table, err := postgres.FindTable(t.Context(), conn, "public", false)
 			if err != nil {
 				t.Fatal(err)
 			}

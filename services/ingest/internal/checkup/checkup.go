@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/faultwire/faultwire/pkg/config"
 	"github.com/faultwire/faultwire/pkg/doctor"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 	"github.com/faultwire/faultwire/services/ingest/internal/publication"
@@ -44,16 +45,11 @@ const (
 	Polling   Mode = "polling"
 )
 
-// Settings of ingest.mode; the third is auto.
-const (
-	modeStream = "stream"
-	modePoll   = "poll"
-)
-
 // Config says which database, and what is wanted of it.
 type Config struct {
 	Dialer      *postgres.Dialer
 	Schema      string
+	Rescued     bool // ingest.include_rescued
 	Publication string
 	Slot        string
 	Mode        string // ingest.mode
@@ -139,8 +135,8 @@ func (x *checkup) add(f doctor.Finding) { x.findings = append(x.findings, f) }
 
 // mode is what all findings together leave.
 func (x *checkup) mode() Mode {
-	stream := !x.noStream && x.Mode != modePoll
-	poll := !x.noPoll && x.Mode != modeStream
+	stream := !x.noStream && x.Mode != config.ModePoll
+	poll := !x.noPoll && x.Mode != config.ModeStream
 	switch {
 	case stream:
 		return Streaming
@@ -154,13 +150,13 @@ func (x *checkup) mode() Mode {
 // will do, nothing where nobody wants to stream.
 func (x *checkup) blocked(name, fix, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if !x.noStream && x.Mode != modeStream { // said once
+	if !x.noStream && x.Mode != config.ModeStream { // said once
 		text += ": polling will be used"
 	}
 	x.noStream = true
 	switch x.Mode {
-	case modePoll:
-	case modeStream:
+	case config.ModePoll:
+	case config.ModeStream:
 		x.add(doctor.Fail(name, fix, "%s", text))
 	default:
 		x.add(doctor.Warn(name, fix, "%s", text))

@@ -173,6 +173,24 @@ func TestSituations(t *testing.T) {
 	}
 }
 
+// TestRescued: a publication that is as it must be, until rescued requests are wanted.
+// PostgreSQL 14 has no filters, and sends them anyway.
+func TestRescued(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t)
+	p.follow(t)
+	p.cfg.Rescued = true
+	findings, mode := p.look(t)
+	want := checkup.Streaming
+	if p.db.Server.Major() != oldest {
+		want = checkup.Polling
+		p.has(t, findings, warn("publication", "ingest.include_rescued is true and its row filter keeps rescued requests back", `ALTER PUBLICATION "faultwire" SET TABLE`))
+	}
+	if mode != want {
+		t.Errorf("mode %q, want %q", mode, want)
+	}
+}
+
 // TestLayouts guesses LiteLLM's release.
 func TestLayouts(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
@@ -62,6 +63,18 @@ func (p *patient) login(t *testing.T, user, password string) {
 	p.url = u.String()
 }
 
+// set sets a parameter of the server and waits until it holds.
+func (p *patient) set(t *testing.T, name, value string) {
+	t.Helper()
+	p.exec(t, "ALTER SYSTEM SET %s = '%s'", name, value)
+	p.exec(t, "SELECT pg_reload_conf()")
+	testkit.Eventually(t, 10*time.Second, name+" is set", func() bool {
+		var now string
+		err := p.admin.QueryRow(t.Context(), "SELECT current_setting($1)", name).Scan(&now)
+		return err == nil && now == value
+	})
+}
+
 // follow makes publication and slot as faultwire does.
 func (p *patient) follow(t *testing.T) {
 	t.Helper()
@@ -80,7 +93,7 @@ func (p *patient) publish(t *testing.T) {
 
 func (p *patient) table(t *testing.T) postgres.Table {
 	t.Helper()
-	table, err := postgres.FindTable(t.Context(), p.admin, "public")
+	table, err := postgres.FindTable(t.Context(), p.admin, "public", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func (x *checkup) lookAtServer(ctx context.Context) error {
 		x.add(doctor.Fail(namePostgres, "upgrade PostgreSQL", "PostgreSQL %s is too old: faultwire needs %d or later", x.server.Version, oldestMajor))
 		return nil
 	}
-	if x.table, err = postgres.FindTable(ctx, x.conn, x.Schema); err != nil {
+	if x.table, err = postgres.FindTable(ctx, x.conn, x.Schema, x.Rescued); err != nil {
 		x.noStream, x.noPoll = true, true
 		return err
 	}

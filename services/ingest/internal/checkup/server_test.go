@@ -97,6 +97,13 @@ func TestCapacity(t *testing.T) {
 	if mode != checkup.Streaming {
 		t.Errorf("mode %q", mode)
 	}
+	p.set(t, "synchronous_standby_names", "*")
+	findings, mode = p.look(t)
+	p.has(t, findings, warn("streaming", `with "*" LiteLLM's commits would wait for faultwire`, "ALTER SYSTEM SET synchronous_standby_names"))
+	if mode != checkup.Polling {
+		t.Errorf("mode %q", mode)
+	}
+	p.set(t, "synchronous_standby_names", "") // or no commit ends any more
 }
 
 // TestPooler: one that refuses the parameter, as pgbouncer before 1.23, and one that

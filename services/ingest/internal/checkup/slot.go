@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/faultwire/faultwire/pkg/config"
 	"github.com/faultwire/faultwire/pkg/doctor"
 	"github.com/faultwire/faultwire/pkg/plain"
 	"github.com/faultwire/faultwire/services/ingest/internal/slot"
@@ -19,7 +20,7 @@ func (x *checkup) lookAtSlot(ctx context.Context) error {
 		return err
 	}
 	if x.hasSlot = found; !found {
-		if !x.noStream && x.Mode != modePoll {
+		if !x.noStream && x.Mode != config.ModePoll {
 			x.add(doctor.Fine(nameSlot, "%q is not there yet: `faultwire run` makes it", x.Slot))
 		}
 		return nil
@@ -58,7 +59,7 @@ func (x *checkup) lookAtFollower(ctx context.Context, state slot.State) error {
 		text += ", nobody follows it now"
 	}
 	switch {
-	case state.ActivePID == 0 && (x.noStream || x.Mode == modePoll):
+	case state.ActivePID == 0 && (x.noStream || x.Mode == config.ModePoll):
 		x.add(doctor.Warn(nameSlot, "remove what keeps from streaming, or drop it: "+slot.DropSQL(x.Slot), "%s, and nobody will: it makes the server keep WAL for ever", text))
 	case state.Status == "unreserved" || state.Safe != nil && *state.Safe <= 0:
 		x.add(doctor.Warn(nameSlot, "start faultwire now; raise max_slot_wal_keep_size", "%s: it is lost at the next checkpoint", text))
@@ -80,7 +81,7 @@ func (x *checkup) lookAtPublication(ctx context.Context) error {
 	case err != nil:
 		text, fix = parts(err)
 		x.blocked(namePublication, fix, "%s", text)
-	case !found.Exists && x.hasSlot && x.rights.publish() && x.Mode != modePoll:
+	case !found.Exists && x.hasSlot && x.rights.publish() && x.Mode != config.ModePoll:
 		x.add(doctor.Warn(namePublication, "nothing to do, if nobody else uses slot "+x.Slot, "%q is gone, and slot %q can't be used without: `faultwire run` makes both anew and reads what is missing from the table", x.Publication, x.Slot))
 	case !found.Exists && x.hasSlot:
 		text, fix = parts(p.Missing(x.Slot))
@@ -88,7 +89,7 @@ func (x *checkup) lookAtPublication(ctx context.Context) error {
 	case !found.Exists && !x.rights.publish():
 		x.blocked(namePublication, "`faultwire setup --admin-url URL`, or, as a superuser or as the owner of the table with CREATE on the database: "+p.CreateSQL(),
 			"%q is not there, and role %s may not make it", x.Publication, x.Dialer.User())
-	case !found.Exists && (x.noStream || x.Mode == modePoll):
+	case !found.Exists && (x.noStream || x.Mode == config.ModePoll):
 	case !found.Exists:
 		x.add(doctor.Fine(namePublication, "%q is not there yet: `faultwire run` makes it", x.Publication))
 	case found.Moved:
@@ -103,7 +104,7 @@ func (x *checkup) lookAtPublication(ctx context.Context) error {
 
 // lookAtWAL looks what a slot can do to the server's disk while nobody follows it.
 func (x *checkup) lookAtWAL(ctx context.Context) error {
-	if !x.hasSlot && (x.noStream || x.Mode == modePoll) {
+	if !x.hasSlot && (x.noStream || x.Mode == config.ModePoll) {
 		return nil
 	}
 	var most string

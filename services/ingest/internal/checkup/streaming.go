@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
+	"github.com/faultwire/faultwire/pkg/config"
 	"github.com/faultwire/faultwire/pkg/doctor"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 )
@@ -39,6 +40,10 @@ func (x *checkup) lookAtStreaming(ctx context.Context) error {
 	if !x.rights.replication {
 		x.blocked(nameStreaming, x.platform.replication(x.Dialer.User()), "role %s may not replicate", x.Dialer.User())
 	}
+	if err := x.server.RequireAsynchronous(); err != nil {
+		text, fix := parts(err)
+		x.blocked(nameStreaming, fix, "%s", text)
+	}
 	if x.server.Standby && x.server.Major() < 16 {
 		x.blocked(nameStreaming, "set postgres.url (FAULTWIRE_POSTGRES_URL) to the primary", "the server is a standby, and PostgreSQL %d streams from a primary only", x.server.Major())
 	}
@@ -49,7 +54,7 @@ func (x *checkup) lookAtStreaming(ctx context.Context) error {
 	x.tryReplication(ctx, has)
 	switch {
 	case len(x.findings) > before:
-	case x.Mode == modePoll:
+	case x.Mode == config.ModePoll:
 		x.add(doctor.Fine(nameStreaming, "not wanted (ingest.mode: poll): polling will be used"))
 	default:
 		x.add(doctor.Fine(nameStreaming, "wal_level is logical, the role may replicate, %d of %d slots and %d of %d senders are in use", has.slots, has.maxSlots, has.senders, has.maxSenders))

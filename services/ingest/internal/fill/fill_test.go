@@ -44,7 +44,7 @@ func newSource(t *testing.T) *source {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := postgres.FindTable(t.Context(), conn, "public")
+	table, err := postgres.FindTable(t.Context(), conn, "public", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,6 +48,9 @@ const (
 	Polling
 )
 
+// Active reports whether it reads LiteLLM's table.
+func (r Role) Active() bool { return r == Following || r == Polling }
+
 // New registers the metrics; an error says that they are registered already.
 func New(reg prometheus.Registerer, clock Clock) (*Metrics, error) {
 	counter := func(name, help string) prometheus.Counter {
@@ -172,7 +175,7 @@ func (m *Metrics) Ready() error {
 	switch {
 	case m.role == Standby:
 		return ErrStandby
-	case m.role != Following && m.role != Polling:
+	case !m.role.Active():
 		return ErrDisconnected
 	case m.watermark.IsZero():
 		return ErrNothingYet
@@ -208,7 +211,7 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
 	}
-	gauge(s.connected, number(s.role == Following || s.role == Polling))
+	gauge(s.connected, number(s.role.Active()))
 	if s.role != Standby && !s.watermark.IsZero() {
 		gauge(s.lag, max(0, s.clock.Now().Sub(s.watermark).Seconds()))
 	}

@@ -162,7 +162,7 @@ func TestTables(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			conn := testkit.Postgres(t, testkit.WithSchema(version)).Conn(t)
-			table, err := postgres.FindTable(t.Context(), conn, "public")
+			table, err := postgres.FindTable(t.Context(), conn, "public", false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,12 +175,12 @@ func TestTables(t *testing.T) {
 		})
 	}
 	conn := testkit.Postgres(t, testkit.WithSchema("")).Conn(t)
-	_, err := postgres.FindTable(t.Context(), conn, "public")
+	_, err := postgres.FindTable(t.Context(), conn, "public", false)
 	if !postgres.IsSettings(err) || !strings.Contains(err.Error(), "is this LiteLLM's database?") {
 		t.Errorf("no table: %v", err)
 	}
 	exec(t, conn, `CREATE TABLE "LiteLLM_SpendLogs" (id int)`)
-	_, err = postgres.FindTable(t.Context(), conn, "public")
+	_, err = postgres.FindTable(t.Context(), conn, "public", false)
 	if !postgres.IsSettings(err) || !strings.Contains(err.Error(), "request_id") {
 		t.Errorf("another table of that name: %v", err)
 	}
@@ -193,7 +193,7 @@ func TestFailed(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			conn := testkit.Postgres(t, testkit.WithSchema(version)).Conn(t)
-			table, err := postgres.FindTable(t.Context(), conn, "public")
+			table, err := postgres.FindTable(t.Context(), conn, "public", false)
 			if err != nil {
 				t.Fatal(err)
 			}

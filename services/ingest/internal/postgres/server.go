@@ -36,11 +36,20 @@ func Inspect(ctx context.Context, conn *pgx.Conn) (Server, error) {
 	return s, nil
 }
 
-// RequireLogical returns a [SettingsError] unless the server writes what a
-// logical slot needs, and can be followed without harm.
+// Followable returns a [SettingsError] unless the server can be followed, and without
+// harm.
+func (s Server) Followable() error {
+	if err := s.RequireLogical(); err != nil {
+		return err
+	}
+	return s.RequireAsynchronous()
+}
+
+// RequireLogical returns a [SettingsError] unless the server writes what a logical
+// slot needs.
 func (s Server) RequireLogical() error {
 	if s.WALLevel == "logical" {
-		return s.requireAsynchronous()
+		return nil
 	}
 	return &SettingsError{
 		Setting: "wal_level",
@@ -50,9 +59,10 @@ func (s Server) RequireLogical() error {
 	}
 }
 
-// requireAsynchronous: a server that takes any of its followers for a synchronous
-// standby would let each commit of LiteLLM wait until we have stored it.
-func (s Server) requireAsynchronous() error {
+// RequireAsynchronous returns a [SettingsError] for a server that takes any of its
+// followers for a synchronous standby: each commit of LiteLLM would wait until we
+// have stored it.
+func (s Server) RequireAsynchronous() error {
 	if !strings.Contains(s.Synchronous, "*") && !strings.Contains(strings.ToLower(s.Synchronous), applicationName) {
 		return nil
 	}

@@ -15,7 +15,7 @@ func TestSynchronous(t *testing.T) {
 		"": true, "standby1": true, "ANY 1 (s1, s2)": true,
 		"*": false, "FIRST 1 (*)": false, "s1, faultwire": false, `"Faultwire"`: false,
 	} {
-		err := postgres.Server{WALLevel: "logical", Synchronous: names}.RequireLogical()
+		err := postgres.Server{WALLevel: "logical", Synchronous: names}.Followable()
 		if (err == nil) != harmless || err != nil && (!postgres.IsSettings(err) || !strings.Contains(err.Error(), "synchronous_standby_names")) {
 			t.Errorf("%q: %v", names, err)
 		}

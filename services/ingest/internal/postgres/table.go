@@ -27,8 +27,8 @@ func LatestTable(schema string) Table {
 	return Table{Schema: schema, Columns: []string{"request_id", "startTime", "model", "model_group", "metadata", "status"}}
 }
 
-// FindTable looks for the table in a schema. Any role may.
-func FindTable(ctx context.Context, conn *pgx.Conn, schema string) (Table, error) {
+// FindTable looks for the table in a schema; rescued is [Table].Rescued. Any role may.
+func FindTable(ctx context.Context, conn *pgx.Conn, schema string, rescued bool) (Table, error) {
 	const query = `SELECT a.attname FROM pg_catalog.pg_attribute a
 		JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
@@ -41,7 +41,7 @@ func FindTable(ctx context.Context, conn *pgx.Conn, schema string) (Table, error
 	if err != nil {
 		return Table{}, fmt.Errorf("look for table %s: %w", SpendLogs, err)
 	}
-	t := Table{Schema: schema, Columns: columns}
+	t := Table{Schema: schema, Columns: columns, Rescued: rescued}
 	if len(columns) == 0 {
 		return Table{}, &SettingsError{
 			Setting: "postgres.database",

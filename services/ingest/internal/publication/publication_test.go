@@ -21,7 +21,7 @@ func open(t *testing.T, db *testkit.Database) (publication.Publication, *pgx.Con
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := postgres.FindTable(t.Context(), conn, "public")
+	table, err := postgres.FindTable(t.Context(), conn, "public", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -102,11 +102,10 @@ func (r *Replayer) fill(ctx context.Context, end *event.ReplayEnd) error {
 		return &queryError{err}
 	}
 	defer postgres.Close(ctx, conn)
-	table, err := postgres.FindTable(ctx, conn, r.Schema)
+	table, err := postgres.FindTable(ctx, conn, r.Schema, r.Rescued)
 	if err != nil {
 		return &queryError{err}
 	}
-	table.Rescued = r.Rescued
 	r.Names.Load(ctx, conn)
 	q := newQuery(table, end.Request)
 	end.Start, end.End = q.start, q.end

@@ -50,7 +50,7 @@ func newSource(t *testing.T) *source {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := postgres.FindTable(t.Context(), s.sql, "public")
+	table, err := postgres.FindTable(t.Context(), s.sql, "public", false)
 	if err != nil {
 		t.Fatal(err)
 	}

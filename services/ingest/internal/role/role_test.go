@@ -28,7 +28,7 @@ func open(t *testing.T, opts ...testkit.Option) fixture {
 	f := fixture{db: testkit.Postgres(t, opts...)}
 	f.admin = f.db.Conn(t)
 	var err error
-	if f.table, err = postgres.FindTable(t.Context(), f.admin, "public"); err != nil {
+	if f.table, err = postgres.FindTable(t.Context(), f.admin, "public", false); err != nil {
 		t.Fatal(err)
 	}
 	if f.role, err = role.Of(t.Context(), f.admin, f.table, f.db.Name); err != nil {

@@ -158,7 +158,7 @@ func (c *Counter) countDue(ctx context.Context, r *result) (err error) {
 		}
 	}
 	// Each time: an upgrade of LiteLLM adds columns, its partition script makes a new table.
-	table, err := postgres.FindTable(ctx, c.conn, c.Schema)
+	table, err := postgres.FindTable(ctx, c.conn, c.Schema, false)
 	if err != nil {
 		return err
 	}
