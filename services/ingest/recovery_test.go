@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/faultwire/faultwire/pkg/event"
 	"github.com/faultwire/faultwire/pkg/pgtemp"
 	"github.com/faultwire/faultwire/pkg/testkit"
 	"github.com/faultwire/faultwire/services/ingest"
@@ -196,6 +197,38 @@ func (r *rig) caughtUp(t *testing.T, s *pgtemp.Server) {
 	})
 }
 
+// TestIdleTimeout: the server gave up on a slot that nobody followed for long
+// (idle_replication_slot_timeout, from 18 on).
+func TestIdleTimeout(t *testing.T) {
+	t.Parallel()
+	server := testkit.PostgresServer(t, map[string]string{"fsync": "off"})
+	_, conn := testkit.Broker(t)
+	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(server)), conn)
+	if server.Major() < 18 {
+		return // the setting is not there
+	}
+	x := r.following(t)
+	r.generate(t, "a-", 10, 2)
+	r.agrees(t)
+	r.vouched(t)
+	x.stop(t)
+	r.generate(t, "away-", 10, 2)
+	r.exec(t, "ALTER SYSTEM SET idle_replication_slot_timeout = '1s'")
+	r.exec(t, "SELECT pg_reload_conf()")
+	testkit.Eventually(t, wait, "the slot is lost", func() bool {
+		r.exec(t, "CHECKPOINT") // which looks for such slots
+		return r.slotStatus(t) == "lost"
+	})
+	x = r.following(t)
+	if reason := fmt.Sprint(testkit.WaitLog(t, x.logs, wait, "the replication slot can't be followed any more and is made anew").Attrs["reason"]); !containsAll(reason, "idle_replication_slot_timeout") {
+		t.Errorf("reason %q", reason)
+	}
+	r.generate(t, "b-", 10, 2)
+	r.agrees(t)
+	r.gapFilled(t, "away-", 5)
+	x.stop(t)
+}
+
 // TestFailover: the database dies and its standby takes over, from 17 on with our
 // slot kept in step, so that the server sends again what it wasn't told of; before, it
 // has none (42704). Nothing is lost, nothing comes twice.
@@ -240,6 +273,70 @@ func TestFailover(t *testing.T) {
 	x.follows(t, 2)
 	r.generate(t, "d-", 1000, 2)
 	r.agrees(t)
+	x.stop(t)
+}
+
+// TestFailoverBehind: the standby that takes over lacks the last rows, which the log
+// has already, and writes others in their place, at positions that the log has seen.
+func TestFailoverBehind(t *testing.T) {
+	t.Parallel()
+	first := testkit.PostgresServer(t, map[string]string{"fsync": "off"})
+	_, conn := testkit.Broker(t)
+	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(first)), conn)
+	r.exec(t, "SELECT pg_create_physical_replication_slot('of_the_standby')")
+	second := standby(t, first)
+	r.sql = r.db.Conn(t) // it was stopped for the copy
+	way := r.relayed(t)
+	x := r.following(t)
+	r.generate(t, "both-", 100, 2)
+	r.agrees(t)
+	r.caughtUp(t, second)
+
+	behind, err := pgx.Connect(t.Context(), second.URL(r.db.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{"ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"} {
+		if _, err := behind.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	testkit.Eventually(t, wait, "the standby receives nothing any more", func() bool {
+		var receives bool
+		err := behind.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver)").Scan(&receives)
+		return err == nil && !receives
+	})
+	if err := behind.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.generate(t, "lost-", 1000, 1)
+	r.agrees(t)
+	r.vouched(t)
+	lost := r.entries(t)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
+	defer cancel()
+	if err := first.Stop(ctx, pgtemp.Immediate); err != nil {
+		t.Fatal(err)
+	}
+	r.onto(t, second)
+	r.exec(t, "SELECT pg_promote()")
+	r.generate(t, "instead-", 500, 1)
+	way.lead(t, second)
+	x.follows(t, 2)
+	r.generate(t, "after-", 2000, 1)
+	testkit.Eventually(t, wait, "what was written instead is in the log", func() bool { return r.entries(t) >= lost+2500 })
+	count := map[event.ID]int{}
+	for _, id := range r.logged(t) {
+		count[id]++
+	}
+	for id, requestID := range r.failed(t) {
+		if count[id] != 1 {
+			t.Errorf("%q is in the log %d times", requestID, count[id])
+		}
+	}
+	if len(count) != 50+1000+2500 {
+		t.Errorf("%d failures are in the log", len(count))
+	}
 	x.stop(t)
 }
 
