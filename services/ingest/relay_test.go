@@ -27,6 +27,7 @@ type relay struct {
 	// carry four times as many. 0 = none.
 	limit int64
 	stall bool // nothing is carried, and no connection ends
+	brief bool // wal_sender_timeout is a second, not a minute
 	conns map[net.Conn]struct{}
 	group sync.WaitGroup
 }
@@ -104,6 +105,9 @@ func (p *relay) join(client net.Conn) {
 	}
 	p.mu.Lock()
 	target, refuse, limit := p.target, p.refuse, p.limit
+	if p.brief {
+		packet = bytes.Replace(packet, []byte("wal_sender_timeout\x0060000"), []byte("wal_sender_timeout\x0001000"), 1)
+	}
 	if startup["replication"] == "" {
 		limit = 0
 	}

@@ -275,3 +275,27 @@ func TestStalled(t *testing.T) {
 	r.agrees(t)
 	x.stop(t)
 }
+
+// TestSenderTimeout: the server hears nothing of us and ends the connection
+// (wal_sender_timeout), without a word.
+func TestSenderTimeout(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p := r.relayed(t)
+	p.set(func(p *relay) { p.brief = true })
+	x := r.following(t)
+	r.generate(t, "a-", 10, 2)
+	r.agrees(t)
+	p.set(func(p *relay) { p.stall = true })
+	r.generate(t, "b-", 10, 2)
+	testkit.Eventually(t, wait, "the server has ended the connection", func() bool {
+		var active bool
+		err := r.sql.QueryRow(t.Context(), "SELECT active FROM pg_replication_slots WHERE slot_name = $1", r.cfg.Ingest.Slot).Scan(&active)
+		return err == nil && !active
+	})
+	p.set(func(p *relay) { p.stall = false })
+	testkit.WaitLog(t, x.logs, wait, "connection to LiteLLM's database lost")
+	x.follows(t, 2)
+	r.agrees(t)
+	x.stop(t)
+}
