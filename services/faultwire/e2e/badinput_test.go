@@ -142,12 +142,9 @@ const streamOnly = "FAULTWIRE_INGEST_MODE=stream"
 func TestPolls(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	role := s.db.Name + "_role"
-	s.exec(`CREATE ROLE ` + role + ` LOGIN PASSWORD 'pw'`)
-	dropRole(t, s, role)
-	s.exec(`GRANT SELECT ON "LiteLLM_SpendLogs" TO ` + role)
+	_, url := s.reader()
 	owner := s.more
-	s.more = []string{"FAULTWIRE_POSTGRES_URL=" + as(t, s.db.URL, role)}
+	s.more = []string{"FAULTWIRE_POSTGRES_URL=" + url}
 	p := s.follow()
 	if err := sample.Insert(t.Context(), s.conn, recent(t)); err != nil {
 		t.Fatal(err)
@@ -170,12 +167,9 @@ func TestPolls(t *testing.T) {
 func TestRole(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	role := s.db.Name + "_role"
-	s.exec(`CREATE ROLE ` + role + ` LOGIN PASSWORD 'pw'`)
-	dropRole(t, s, role)
-	s.exec(`GRANT SELECT ON "LiteLLM_SpendLogs" TO ` + role)
+	role, url := s.reader()
 	owner := s.more
-	s.more = []string{streamOnly, "FAULTWIRE_POSTGRES_URL=" + as(t, s.db.URL, role)}
+	s.more = []string{streamOnly, "FAULTWIRE_POSTGRES_URL=" + url}
 	bad{code: 2, lines: [][]string{{"ingest.publication", role, "Run as", "CREATE PUBLICATION"}}}.refused(t, s)
 
 	// The statements that setup prints are run by somebody who may.
@@ -200,25 +194,24 @@ func TestRole(t *testing.T) {
 	s.more = owner
 }
 
-// dropRole drops a role of the server at the end of the test.
-func dropRole(t testing.TB, s *scene, role string) {
-	t.Helper()
-	t.Cleanup(func() {
-		if _, err := s.conn.Exec(context.WithoutCancel(t.Context()), `DROP OWNED BY `+role+`; DROP ROLE `+role); err != nil {
-			t.Error(err)
+// reader makes a role that may read LiteLLM's table and nothing else, until the end of
+// the test, and returns its name and its URL.
+func (s *scene) reader() (role, url string) {
+	s.t.Helper()
+	role = s.db.Name + "_reader"
+	s.exec(`CREATE ROLE ` + role + ` LOGIN PASSWORD 'pw'`)
+	s.t.Cleanup(func() {
+		if _, err := s.conn.Exec(context.WithoutCancel(s.t.Context()), `DROP OWNED BY `+role+`; DROP ROLE `+role); err != nil {
+			s.t.Error(err)
 		}
 	})
-}
-
-// as is a connection string for a role with password pw.
-func as(t testing.TB, url, role string) string {
-	t.Helper()
-	config, err := pgxpool.ParseConfig(url)
+	s.exec(`GRANT SELECT ON "LiteLLM_SpendLogs" TO ` + role)
+	config, err := pgxpool.ParseConfig(s.db.URL)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	c := config.ConnConfig
-	return "postgres://" + role + ":pw@" + c.Host + ":" + strconv.Itoa(int(c.Port)) + "/" + c.Database + "?sslmode=disable"
+	return role, "postgres://" + role + ":pw@" + c.Host + ":" + strconv.Itoa(int(c.Port)) + "/" + c.Database + "?sslmode=disable"
 }
 
 // TestTwoRuns: a second run on one data folder is refused and names the first,

@@ -175,11 +175,8 @@ func TestReplayBesideRun(t *testing.T) {
 	s := newPast(t)
 	p := s.follow()
 	p.expect(patience, `last day .* failures`)
-	role := s.db.Name + "_reader"
-	s.exec(`CREATE ROLE ` + role + ` LOGIN PASSWORD 'pw'`)
-	dropRole(t, s, role)
-	s.exec(`GRANT SELECT ON "LiteLLM_SpendLogs" TO ` + role)
-	env := append(s.env(), "FAULTWIRE_POSTGRES_URL="+as(t, s.db.URL, role))
+	_, url := s.reader()
+	env := append(s.env(), "FAULTWIRE_POSTGRES_URL="+url)
 	replays := []*process{start(t, "faultwire", env, "replay", "--days", "7"), start(t, "faultwire", env, "replay", "--days", "7")}
 	fresh := recent(t)
 	for i := range fresh {
