@@ -170,11 +170,29 @@ func standby(t *testing.T, of *pgtemp.Server) *pgtemp.Server {
 	return s
 }
 
-// onto makes a standby the rig's database, once it has all of the old one.
-func (r *rig) onto(t *testing.T, s *pgtemp.Server) {
+// paired is a rig on a server that has a standby.
+func paired(t *testing.T) (r *rig, first, second *pgtemp.Server) {
 	t.Helper()
-	r.db.Server, r.db.URL = s, s.URL(r.db.Name)
+	first = testkit.PostgresServer(t, map[string]string{"fsync": "off"})
+	_, conn := testkit.Broker(t)
+	r = rigOn(t, testkit.Postgres(t, testkit.WithServer(first)), conn)
+	r.exec(t, "SELECT pg_create_physical_replication_slot('of_the_standby')")
+	second = standby(t, first)
+	r.sql = r.db.Conn(t) // it was stopped for the copy
+	return r, first, second
+}
+
+// fail ends the rig's server and makes its standby the rig's.
+func (r *rig) fail(t *testing.T, standby *pgtemp.Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
+	defer cancel()
+	if err := r.db.Server.Stop(ctx, pgtemp.Immediate); err != nil {
+		t.Fatal(err)
+	}
+	r.db.Server, r.db.URL = standby, standby.URL(r.db.Name)
 	r.sql = r.db.Conn(t)
+	r.exec(t, "SELECT pg_promote()")
 }
 
 // caughtUp waits until a standby has all that its primary, the rig's database, has
@@ -234,12 +252,7 @@ func TestIdleTimeout(t *testing.T) {
 // has none (42704). Nothing is lost, nothing comes twice.
 func TestFailover(t *testing.T) {
 	t.Parallel()
-	first := testkit.PostgresServer(t, map[string]string{"fsync": "off"})
-	_, conn := testkit.Broker(t)
-	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(first)), conn)
-	r.exec(t, "SELECT pg_create_physical_replication_slot('of_the_standby')")
-	second := standby(t, first)
-	r.sql = r.db.Conn(t) // it was stopped for the copy
+	r, first, second := paired(t)
 	way := r.relayed(t)
 	x := r.following(t)
 	r.generate(t, "a-", 1000, 2)
@@ -261,13 +274,7 @@ func TestFailover(t *testing.T) {
 	r.vouched(t)
 	r.generate(t, "b-", 1000, 2)
 	r.caughtUp(t, second)
-	ctx, cancel := context.WithTimeout(t.Context(), wait)
-	defer cancel()
-	if err := first.Stop(ctx, pgtemp.Immediate); err != nil {
-		t.Fatal(err)
-	}
-	r.onto(t, second)
-	r.exec(t, "SELECT pg_promote()")
+	r.fail(t, second)
 	way.lead(t, second)
 	r.generate(t, "c-", 1000, 2)
 	x.follows(t, 2)
@@ -280,12 +287,7 @@ func TestFailover(t *testing.T) {
 // has already, and writes others in their place, at positions that the log has seen.
 func TestFailoverBehind(t *testing.T) {
 	t.Parallel()
-	first := testkit.PostgresServer(t, map[string]string{"fsync": "off"})
-	_, conn := testkit.Broker(t)
-	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(first)), conn)
-	r.exec(t, "SELECT pg_create_physical_replication_slot('of_the_standby')")
-	second := standby(t, first)
-	r.sql = r.db.Conn(t) // it was stopped for the copy
+	r, _, second := paired(t)
 	way := r.relayed(t)
 	x := r.following(t)
 	r.generate(t, "both-", 100, 2)
@@ -313,13 +315,7 @@ func TestFailoverBehind(t *testing.T) {
 	r.agrees(t)
 	r.vouched(t)
 	lost := r.entries(t)
-	ctx, cancel := context.WithTimeout(t.Context(), wait)
-	defer cancel()
-	if err := first.Stop(ctx, pgtemp.Immediate); err != nil {
-		t.Fatal(err)
-	}
-	r.onto(t, second)
-	r.exec(t, "SELECT pg_promote()")
+	r.fail(t, second)
 	r.generate(t, "instead-", 500, 1)
 	way.lead(t, second)
 	x.follows(t, 2)
@@ -344,17 +340,12 @@ func TestFailoverBehind(t *testing.T) {
 // beyond its promotion; before, it can't (0A000), which is said.
 func TestStandbyServer(t *testing.T) {
 	t.Parallel()
-	first := testkit.PostgresServer(t, map[string]string{"fsync": "off"})
-	_, conn := testkit.Broker(t)
-	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(first)), conn)
+	r, first, second := paired(t)
 	statements, err := ingest.SetupSQL(t.Context(), r.cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.exec(t, statements[0])
-	r.exec(t, "SELECT pg_create_physical_replication_slot('of_the_standby')")
-	second := standby(t, first)
-	r.sql = r.db.Conn(t)
 	r.caughtUp(t, second)
 	r.relayed(t).lead(t, second)
 	if first.Major() < 16 {
@@ -379,13 +370,7 @@ func TestStandbyServer(t *testing.T) {
 	r.generate(t, "a-", 100, 2)
 	r.agrees(t)
 	r.caughtUp(t, second)
-	ctx, cancel := context.WithTimeout(t.Context(), wait)
-	defer cancel()
-	if err := first.Stop(ctx, pgtemp.Immediate); err != nil {
-		t.Fatal(err)
-	}
-	r.onto(t, second)
-	r.exec(t, "SELECT pg_promote()")
+	r.fail(t, second)
 	r.generate(t, "b-", 100, 2)
 	r.agrees(t)
 	x.stop(t)
