@@ -13,7 +13,7 @@ import (
 
 // What may be set in the environment.
 const (
-	rowsVariable    = "FAULTWIRE_BENCH_ROWS"    // of the WAL; default 500,000: a tenth of a second of starting should not count
+	rowsVariable    = "FAULTWIRE_BENCH_ROWS"    // of the WAL; default: those of mixes
 	roundsVariable  = "FAULTWIRE_BENCH_ROUNDS"  // default 3
 	profileVariable = "FAULTWIRE_BENCH_PROFILE" // a folder for ingest's CPU and heap profiles
 )
