@@ -40,12 +40,12 @@ func (b *pending) whole() bool {
 	return !last.IsFailure()
 }
 
-// linger is how long it waits for more.
-func (b *pending) linger() time.Duration {
+// linger is how long it waits for the next entry, when it has waited so long.
+func (b *pending) linger(waited time.Duration) time.Duration {
 	if b.backlog {
-		return lingerBehind
+		return min(linger, mostLinger-waited)
 	}
-	return linger
+	return linger - waited
 }
 
 // landed tells the sessions what their servers may be told.

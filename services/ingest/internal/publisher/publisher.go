@@ -18,10 +18,11 @@ import (
 )
 
 const (
-	// linger is how long a batch waits for the rest of its transaction, lingerBehind how
-	// long for more while we are behind: the server spends milliseconds on every batch.
-	linger       = 20 * time.Millisecond
-	lingerBehind = 100 * time.Millisecond
+	// linger is how long a batch waits for the rest of its transaction. While we are
+	// behind it waits as long for every next entry, at most mostLinger in all: the server
+	// spends milliseconds on every batch.
+	linger     = 20 * time.Millisecond
+	mostLinger = 100 * time.Millisecond
 	// behind is how old a commit is that belongs to a backlog.
 	behind = time.Second
 
@@ -147,7 +148,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 // collect waits for the next entries; false = ctx ended.
 func (p *Publisher) collect(ctx context.Context) (*pending, bool) {
 	b := &pending{}
-	var late <-chan time.Time
+	var began time.Time
 	for {
 		for e, ok := p.queue.Pop(); ok; e, ok = p.queue.Pop() {
 			if b.add(e); b.full() {
@@ -157,8 +158,12 @@ func (p *Publisher) collect(ctx context.Context) (*pending, bool) {
 		if b.whole() {
 			return b, true
 		}
-		if late == nil && len(b.entries) > 0 {
-			late = time.After(b.linger())
+		var late <-chan time.Time
+		if len(b.entries) > 0 {
+			if began.IsZero() {
+				began = time.Now()
+			}
+			late = time.After(b.linger(time.Since(began)))
 		}
 		select {
 		case <-ctx.Done():
