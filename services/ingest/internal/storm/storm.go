@@ -87,6 +87,7 @@ func (w *Watch) Session(keep int64, readable bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.fills, w.most = readable, MostHeld(keep)
+	w.shrank = time.Time{} // what piled up while there was no session has its time to be drained
 }
 
 // Polls notes that the table is polled: nothing has to be held back, since the

@@ -140,3 +140,21 @@ func TestBacklog(t *testing.T) {
 		})
 	}
 }
+
+// TestBacklogOfAnOutage: a new session has its time to drain what piled up before.
+func TestBacklogOfAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		state := &gap.State{}
+		w := New(Config{Log: &log{}, Gap: state, Meter: &meter{}, Slog: slog.New(slog.DiscardHandler)})
+		w.Session(-1, true)
+		w.Slot(slot.State{Held: 1000})
+		time.Sleep(time.Hour) //nolint:forbidigo // the bubble's clock
+		w.Session(-1, true)
+		w.Slot(slot.State{Held: 5 * gib})
+		w.step()
+		if state.Holding() {
+			t.Error("held back at once")
+		}
+	})
+}
