@@ -40,7 +40,7 @@ func FindTraces(ctx context.Context, cfg Config, roleName string) (Traces, error
 			return err
 		}
 		if t.Slot, t.Retained = found, state.Retained; found {
-			if err := state.Ours(cfg.Ingest.Slot, conn.Config().Database); err != nil {
+			if err := state.Removable(cfg.Ingest.Slot, conn.Config().Database); err != nil {
 				return err
 			}
 		}

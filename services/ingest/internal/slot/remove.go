@@ -55,6 +55,19 @@ func (s State) Ours(name, database string) error {
 	}
 }
 
+// Removable returns a [postgres.SettingsError] for a slot that isn't ours to remove,
+// or not here.
+func (s State) Removable(name, database string) error {
+	if !s.Copy {
+		return s.Ours(name, database)
+	}
+	return &postgres.SettingsError{
+		Setting: "postgres.url",
+		Problem: fmt.Sprintf("the server is a standby, and slot %q its copy of the primary's", name),
+		Remedy:  "Give the primary's address with --admin-url, or set postgres.url (FAULTWIRE_POSTGRES_URL) to it: what is removed there goes here too",
+	}
+}
+
 // Removed says what Remove did.
 type Removed struct {
 	Slot  bool       // false: there was none
@@ -69,7 +82,7 @@ func Remove(ctx context.Context, conn *pgx.Conn, name string, force bool) (r Rem
 		if err != nil || !found {
 			return r, err
 		}
-		if err := state.Ours(name, conn.Config().Database); err != nil {
+		if err := state.Removable(name, conn.Config().Database); err != nil {
 			return r, err
 		}
 		if state.ActivePID != 0 {

@@ -53,6 +53,9 @@ type State struct {
 	Retained, Held int64
 	// Failover: a standby keeps the slot in step (PostgreSQL 17 and later).
 	Failover bool
+	// Copy: the server is a standby, and keeps the slot in step with its primary's: it
+	// can't be followed before the standby is promoted.
+	Copy bool
 	// Safe is how many bytes may be written before it is in danger; nil while
 	// max_slot_wal_keep_size is -1, when it is the disk that is in danger.
 	Safe *int64
@@ -66,11 +69,11 @@ func Read(ctx context.Context, conn *pgx.Conn, name string) (s State, found bool
 	const query = `SELECT coalesce(plugin, ''), coalesce(database, ''), coalesce(active_pid, 0), two_phase, coalesce(wal_status, ''),
 		slot_type = 'logical' AND confirmed_flush_lsn IS NULL, safe_wal_size, coalesce(confirmed_flush_lsn, '0/0')::text,
 		coalesce((now_lsn - restart_lsn)::bigint, 0), coalesce((now_lsn - confirmed_flush_lsn)::bigint, 0),
-		coalesce((to_jsonb(s) ->> 'failover')::boolean, false)
+		coalesce((to_jsonb(s) ->> 'failover')::boolean, false), pg_is_in_recovery() AND coalesce((to_jsonb(s) ->> 'synced')::boolean, false)
 		FROM pg_catalog.pg_replication_slots s, (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) AS now (now_lsn)
 		WHERE slot_name = $1`
 	var confirmed string
-	err = conn.QueryRow(ctx, query, name).Scan(&s.Plugin, &s.Database, &s.ActivePID, &s.TwoPhase, &s.Status, &s.Half, &s.Safe, &confirmed, &s.Retained, &s.Held, &s.Failover)
+	err = conn.QueryRow(ctx, query, name).Scan(&s.Plugin, &s.Database, &s.ActivePID, &s.TwoPhase, &s.Status, &s.Half, &s.Safe, &confirmed, &s.Retained, &s.Held, &s.Failover, &s.Copy)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return State{}, false, nil
 	}
@@ -84,7 +87,7 @@ func Read(ctx context.Context, conn *pgx.Conn, name string) (s State, found bool
 }
 
 // Check returns a [postgres.SettingsError] when the slot is none that we can
-// follow.
+// follow, and another error when we can't yet.
 func (s State) Check(name, database string) error {
 	wrong := func(problem, remedy string) error {
 		return &postgres.SettingsError{Setting: "ingest.slot", Problem: fmt.Sprintf("slot %q %s", name, problem), Remedy: remedy}
@@ -100,6 +103,8 @@ func (s State) Check(name, database string) error {
 		return wrong(fmt.Sprintf("belongs to database %q, not to %q (another faultwire?)", s.Database, database), other)
 	case s.TwoPhase:
 		return wrong("was made with two_phase, which faultwire does not understand", other+", or drop it: "+DropSQL(name))
+	case s.Copy: // a failover may be under way
+		return fmt.Errorf("slot %q is the standby's copy of its primary's, which can't be followed before the standby is promoted; if it isn't going to be, set postgres.url (FAULTWIRE_POSTGRES_URL) to the primary", name)
 	case s.Lost():
 		return wrong("is lost: the server removed WAL that faultwire had not read yet (max_slot_wal_keep_size)",
 			"ingest makes a new one and reads what is missing out of LiteLLM's table; to begin that by hand, drop it: "+DropSQL(name))
