@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/faultwire/faultwire/pkg/lifecycle"
-	"github.com/faultwire/faultwire/pkg/topology"
 	"github.com/faultwire/faultwire/services/ingest/internal/failure"
 	"github.com/faultwire/faultwire/services/ingest/internal/feed"
 	"github.com/faultwire/faultwire/services/ingest/internal/fill"
+	"github.com/faultwire/faultwire/services/ingest/internal/ids"
 	"github.com/faultwire/faultwire/services/ingest/internal/postgres"
 )
 
@@ -18,9 +18,6 @@ const (
 	// late is how long before its commit a request may have begun: LiteLLM's timeouts
 	// take up to 100 minutes.
 	late = 24 * time.Hour
-	// knownFor is how far back every failure of the log is known by its id, with a day
-	// to spare.
-	knownFor = topology.FailuresAge - 24*time.Hour
 
 	fillAgain = 5 * time.Second
 	fillSay   = 10 * time.Minute
@@ -89,7 +86,7 @@ func (f *follower) missed(from time.Time, r fill.Range) fill.Range {
 		from = now
 	}
 	r.Mark, r.Since, r.From = failure.Missed, from, from.Add(-late)
-	if oldest := now.Add(-knownFor); r.From.Before(oldest) {
+	if oldest := now.Add(-ids.KnownFor); r.From.Before(oldest) {
 		f.log.Warn("failures older than the log's memory can't be read into it any more; `faultwire replay` reads them", "before", oldest.UTC().Format(time.RFC3339))
 		r.From = oldest
 	}

@@ -3,6 +3,8 @@ package ingest_test
 import (
 	"context"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -245,6 +247,62 @@ func TestIdleTimeout(t *testing.T) {
 	r.generate(t, "b-", 10, 2)
 	r.agrees(t)
 	r.gapFilled(t, "away-", 5)
+	x.stop(t)
+}
+
+// TestFilesSetBack: the database's files are put back to what they were (a snapshot of
+// its disk), and its log has overtaken ours with other rows before we see it: the same
+// server, the same history, and each of these rows at a position that we have passed.
+func TestFilesSetBack(t *testing.T) {
+	t.Parallel()
+	server := testkit.PostgresServer(t, map[string]string{"fsync": "off"})
+	_, conn := testkit.Broker(t)
+	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(server)), conn)
+	var data string
+	if err := r.sql.QueryRow(t.Context(), "SELECT current_setting('data_directory')").Scan(&data); err != nil {
+		t.Fatal(err)
+	}
+	snapshot := filepath.Join(t.TempDir(), "data")
+	stopAnd := func(command ...string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			if err := server.Stop(ctx, pgtemp.Fast); err != nil {
+				return err
+			}
+			return exec.CommandContext(ctx, "sh", append([]string{"-c"}, command...)...).Run()
+		}
+	}
+	x := r.following(t)
+	r.generate(t, "before-", 100, 2)
+	r.agrees(t)
+	r.vouched(t)
+	x.stop(t)
+	r.restart(t, stopAnd(`cp -a "$0" "$1"`, data, snapshot))
+
+	x = r.following(t)
+	r.generate(t, "gone-", 500, 1)
+	r.agrees(t)
+	r.vouched(t)
+	x.stop(t)
+	gone := r.entries(t)
+	r.restart(t, stopAnd(`rm -rf "$0" && cp -a "$1" "$0"`, data, snapshot))
+	for n := range 20 { // one transaction each
+		r.generate(t, fmt.Sprintf("instead-%d-", n), 100, 1)
+	}
+
+	x = r.following(t)
+	testkit.Eventually(t, wait, "what was written instead is in the log", func() bool { return r.entries(t) >= gone+2000 })
+	count := map[event.ID]int{}
+	for _, id := range r.logged(t) {
+		count[id]++
+	}
+	for id, requestID := range r.failed(t) {
+		if count[id] != 1 {
+			t.Errorf("%q is in the log %d times", requestID, count[id])
+		}
+	}
+	r.generate(t, "after-", 100, 1)
+	testkit.Eventually(t, wait, "it goes on", func() bool { return r.entries(t) >= gone+2100 })
+	r.vouched(t)
 	x.stop(t)
 }
 

@@ -35,9 +35,6 @@ type Entry struct {
 	// Confirm is what the server may be told to be safe once this entry is durable,
 	// and so everything before it. 0 = nothing.
 	Confirm event.LSN
-	// Skipped is how many failures before this entry were passed over because the log
-	// holds them.
-	Skipped int
 	// Flight is the session the entry was read in.
 	Flight *Flight
 }

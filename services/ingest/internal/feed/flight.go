@@ -13,7 +13,7 @@ type Flight struct {
 	confirmed atomic.Uint64
 
 	// Rewound: the server's log has been set back, behind what we read before: a
-	// position we know may be of another row now, and skips nothing.
+	// position we know may be of another row now, and says nothing.
 	Rewound bool
 }
 

@@ -29,6 +29,10 @@ const (
 	// goes through it hour by hour, so one hour must fit.
 	DefaultLimit = 20_000_000
 
+	// KnownFor is how far back every failure of the log is known by its id, with a day
+	// to spare.
+	KnownFor = topology.FailuresAge - 24*time.Hour
+
 	recordSize = 8 + len(event.ID{})
 	maxRecords = (512 << 10) / recordSize // of one message
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -141,7 +142,6 @@ func (p *Publisher) count(b *pending, fresh []*feed.Entry, sent map[*feed.Entry]
 	duplicates := 0
 	for i := range b.entries {
 		e := &b.entries[i]
-		duplicates += e.Skipped
 		if !e.IsMessage() {
 			continue
 		}
@@ -177,7 +177,7 @@ func (p *Publisher) fresh(ctx context.Context, b *pending) ([]*feed.Entry, error
 				fresh = append(fresh, e)
 			}
 			continue
-		case p.covered(e):
+		case p.passed(e) && time.Since(e.Header.Time) > ids.KnownFor:
 			continue
 		}
 		if _, ok := twice[e.Header.ID]; ok {
@@ -195,10 +195,11 @@ func (p *Publisher) fresh(ctx context.Context, b *pending) ([]*feed.Entry, error
 	return fresh, nil
 }
 
-// covered reports whether an entry was read before the end of the log: the server
-// sends again what it wasn't told to be safe. It can be told only while the
-// server's history is the one we read.
-func (p *Publisher) covered(e *feed.Entry) bool {
+// passed reports whether an entry stood before the end of the log when it was read:
+// the server sends again what it wasn't told to be safe. A failure may be missing
+// nevertheless, when the server's files are an older copy of themselves, whose log has
+// overtaken ours with other rows: its id decides, as long as ids are known.
+func (p *Publisher) passed(e *feed.Entry) bool {
 	at := e.Header.Position
 	return !e.Read && at.SameHistory(p.position) && at.Compare(p.position) <= 0 && (e.Flight == nil || !e.Flight.Rewound)
 }
@@ -206,5 +207,5 @@ func (p *Publisher) covered(e *feed.Entry) bool {
 // late reports whether a heartbeat is of an earlier session, behind the end of the
 // log by now: positions must not go back, and the next one says more.
 func (p *Publisher) late(e *feed.Entry) bool {
-	return p.covered(e) && e.Header.Position.Compare(p.position) < 0
+	return p.passed(e) && e.Header.Position.Compare(p.position) < 0
 }

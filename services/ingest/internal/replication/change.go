@@ -81,22 +81,11 @@ func (s *Session) insert(ctx context.Context, m pgoutput.Insert) error {
 	}
 	at := s.position()
 	at.Commit, at.Row = s.tx.commit, s.tx.rows
-	if s.covered(at) {
-		s.skipped++
-		return nil
-	}
 	e, err := s.Builder.Live(layout, m.Values, at, s.tx.time)
 	if err != nil {
 		return err
 	}
 	return s.hand(ctx, e)
-}
-
-// covered reports whether the log holds a row for sure, so that it need not be
-// decoded: after an interruption the server sends the whole transaction again. The
-// publisher knows more, and looks at every entry.
-func (s *Session) covered(at event.Position) bool {
-	return at.SameHistory(s.tail) && at.Compare(s.tail) <= 0 && !s.flight.Rewound
 }
 
 func (s *Session) commit(ctx context.Context, m pgoutput.Commit) error {
@@ -157,7 +146,7 @@ func (s *Session) beat(ctx context.Context) error {
 // hand puts an entry into the queue. While the queue is full the server goes on
 // hearing from us, or it would cut the connection (wal_sender_timeout).
 func (s *Session) hand(ctx context.Context, e feed.Entry) error {
-	e.Flight, e.Skipped = s.flight, s.skipped
+	e.Flight = s.flight
 	for !s.Queue.Push(e) {
 		if s.Gap.Holding() { // it will be read out of the table
 			if e.IsFailure() {
@@ -180,6 +169,5 @@ func (s *Session) hand(ctx context.Context, e feed.Entry) error {
 			return ctx.Err()
 		}
 	}
-	s.skipped = 0
 	return nil
 }

@@ -62,9 +62,7 @@ type Session struct {
 	decoder pgoutput.Decoder
 	layouts map[uint32]*spendlog.Layout // by relation id; nil = not LiteLLM's table
 	tx      *transaction                // nil between two
-	tail    event.Position              // of the log when the session began
 	vouched time.Time                   // of the last heartbeat; zero = there is none
-	skipped int                         // failures since the last entry, for they are in the log
 	// received: every transaction that ends at or before it has come.
 	received event.LSN
 	beaten   time.Time // when the last heartbeat was handed over
@@ -110,7 +108,7 @@ func publicationNames(name string) string { return postgres.Literal(postgres.Quo
 // goes on in the history that the log was read in: false after a failover, or when it
 // was restored from a copy.
 func (s *Session) Resume(tail event.Position, vouched time.Time) (same bool) {
-	s.tail, s.vouched = tail, vouched
+	s.vouched = vouched
 	if tail.SameHistory(s.position()) && event.LSN(s.system.XLogPos) < tail.Commit {
 		s.flight.Rewound = true
 		s.Log.Warn("the database's log ends before what was read of it: restored from a copy? Rows are told apart by their ids now",
