@@ -50,7 +50,7 @@ func count(ctx context.Context, conn *pgconn.PgConn, table postgres.Table, s spa
 		if _, err := conn.Exec(ctx, gentle).ReadAll(); err != nil {
 			return err
 		}
-		result := conn.ExecParams(ctx, countSQL(table), rows.Args(stored(s.from), stored(s.to)), nil, nil, nil)
+		result := conn.ExecParams(ctx, countSQL(table), rows.Args(rows.Time(s.from), rows.Time(s.to)), nil, nil, nil)
 		var wrong error
 		for result.NextRow() {
 			r, err := read(result.Values())
@@ -66,13 +66,10 @@ func count(ctx context.Context, conn *pgconn.PgConn, table postgres.Table, s spa
 		return wrong
 	})
 	if err != nil {
-		return fmt.Errorf("count the requests of LiteLLM's table that began from %s until %s UTC: %w", stored(s.from), stored(s.to), err)
+		return fmt.Errorf("count the requests of LiteLLM's table that began from %s until %s UTC: %w", rows.Time(s.from), rows.Time(s.to), err)
 	}
 	return nil
 }
-
-// stored is how a time is compared with "startTime", which is naive UTC.
-func stored(t time.Time) string { return t.UTC().Format(time.DateTime) }
 
 func read(values [][]byte) (r row, err error) {
 	if r.minute, err = time.ParseInLocation(time.DateTime, string(values[0]), time.UTC); err != nil {
