@@ -191,8 +191,7 @@ func TestMissedOnly(t *testing.T) {
 func TestSlotIsABurden(t *testing.T) {
 	t.Parallel()
 	server := testkit.PostgresServer(t, map[string]string{"wal_level": "logical", "fsync": "off", "max_slot_wal_keep_size": "64MB", "max_wal_size": "32MB"})
-	_, conn := testkit.Broker(t)
-	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(server)), conn)
+	r := newRig(t, testkit.WithServer(server))
 	x := r.following(t)
 	r.generate(t, "a-", 10, 2)
 	r.agrees(t)

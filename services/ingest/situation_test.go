@@ -36,8 +36,7 @@ func (x *run) sayError(t *testing.T, words ...string) string {
 func TestHostRefused(t *testing.T) {
 	t.Parallel()
 	server := testkit.PostgresServer(t, map[string]string{"fsync": "off"})
-	_, conn := testkit.Broker(t)
-	r := rigOn(t, testkit.Postgres(t, testkit.WithServer(server)), conn)
+	r := newRig(t, testkit.WithServer(server))
 	_, err := ingest.Setup(t.Context(), r.cfg, testkit.Logger(t))
 	if err != nil {
 		t.Fatal(err)
