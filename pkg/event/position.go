@@ -29,10 +29,22 @@ func ParseLSN(s string) (LSN, error) {
 }
 
 // String returns the form Postgres prints.
-func (l LSN) String() string { return fmt.Sprintf("%X/%X", uint32(l>>32), uint32(l)) }
+func (l LSN) String() string { return string(l.append(nil)) }
+
+func (l LSN) append(dst []byte) []byte {
+	begin := len(dst)
+	dst = append(strconv.AppendUint(dst, uint64(l>>32), 16), '/')
+	dst = strconv.AppendUint(dst, uint64(uint32(l)), 16)
+	for i, c := range dst[begin:] {
+		if 'a' <= c && c <= 'f' {
+			dst[begin+i] -= 'a' - 'A'
+		}
+	}
+	return dst
+}
 
 // MarshalText implements [encoding.TextMarshaler].
-func (l LSN) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+func (l LSN) MarshalText() ([]byte, error) { return l.append(nil), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (l *LSN) UnmarshalText(b []byte) error {
@@ -77,7 +89,10 @@ func ParsePosition(s string) (Position, error) {
 
 // String returns the one-line form that headers carry: "7398…,1,16/B374D848,42".
 func (p Position) String() string {
-	return fmt.Sprintf("%s,%d,%s,%d", p.System, p.Timeline, p.Commit, p.Row)
+	b := append(append(make([]byte, 0, 64), p.System...), ',')
+	b = append(strconv.AppendInt(b, int64(p.Timeline), 10), ',')
+	b = append(p.Commit.append(b), ',')
+	return string(strconv.AppendInt(b, int64(p.Row), 10))
 }
 
 // SameHistory reports whether p and q can be compared.

@@ -2,7 +2,7 @@ package fingerprint
 
 import "sync"
 
-// Limits of a [Cache]: at the worst 4 MB.
+// Limits of a [Cache]: at the worst 5 MB.
 const (
 	maxCached     = 512     // kinds of a generation, of two
 	maxCachedText = 4 << 10 // of the message, in bytes
@@ -11,8 +11,8 @@ const (
 // Cache is [Of] with a memory: in an outage one text comes thousands of times a
 // second. The zero value is ready; it may be used by several goroutines.
 type Cache struct {
-	mu         sync.Mutex
-	fresh, old map[Error]Kind // when fresh is full it becomes old
+	texts     memory // by error
+	templates memory // by error, with the template as its message
 }
 
 // Of returns the kind of e with what traceback returns for its Traceback. That is
@@ -20,7 +20,7 @@ type Cache struct {
 func (c *Cache) Of(e Error, traceback func() string) Kind {
 	e.Traceback = ""
 	key := e
-	if k, ok := c.get(key); ok {
+	if k, ok := c.texts.get(key); ok {
 		return k
 	}
 	text, template, traced := read(&e)
@@ -28,35 +28,50 @@ func (c *Cache) Of(e Error, traceback func() string) Kind {
 		e.Traceback = traceback()
 		return Of(e)
 	}
-	k := kindOf(e, text, template)
+	// The rest depends on nothing else: an id in a text makes it a new one, of a
+	// template that is known.
+	known := e
+	known.Message = template
+	k, ok := c.templates.get(known)
+	if !ok {
+		k = kindOf(e, "", template)
+		c.templates.put(known, k)
+	}
+	k.Text = clip(text, maxText)
 	if len(key.Message) <= maxCachedText {
-		c.put(key, k)
+		c.texts.put(key, k)
 	}
 	return k
 }
 
-func (c *Cache) get(key Error) (Kind, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	k, ok := c.fresh[key]
+// memory is the last of what it was told.
+type memory struct {
+	mu         sync.Mutex
+	fresh, old map[Error]Kind // when fresh is full it becomes old
+}
+
+func (m *memory) get(key Error) (Kind, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k, ok := m.fresh[key]
 	if ok {
 		return k, true
 	}
-	if k, ok = c.old[key]; ok {
-		c.keep(key, k)
+	if k, ok = m.old[key]; ok {
+		m.keep(key, k)
 	}
 	return k, ok
 }
 
-func (c *Cache) put(key Error, k Kind) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.keep(key, k)
+func (m *memory) put(key Error, k Kind) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.keep(key, k)
 }
 
-func (c *Cache) keep(key Error, k Kind) {
-	if c.fresh == nil || len(c.fresh) == maxCached {
-		c.fresh, c.old = make(map[Error]Kind, maxCached), c.fresh
+func (m *memory) keep(key Error, k Kind) {
+	if m.fresh == nil || len(m.fresh) == maxCached {
+		m.fresh, m.old = make(map[Error]Kind, maxCached), m.fresh
 	}
-	c.fresh[key] = k
+	m.fresh[key] = k
 }

@@ -40,8 +40,8 @@ func TestCacheTraceback(t *testing.T) {
 			t.Errorf("%+v: got %+v, want %+v", e, got, want)
 		}
 	}
-	if len(c.fresh) > 0 {
-		t.Errorf("%d kinds were kept that are not their message's", len(c.fresh))
+	if n := len(c.texts.fresh) + len(c.templates.fresh); n > 0 {
+		t.Errorf("%d kinds were kept that are not their message's", n)
 	}
 }
 
@@ -55,10 +55,12 @@ func TestCacheIsBounded(t *testing.T) {
 		c.Of(Error{Message: "again and again"}, none)
 	}
 	c.Of(Error{Message: strings.Repeat("x", maxCachedText+1)}, none)
-	if len(c.fresh) > maxCached || len(c.old) > maxCached {
-		t.Errorf("%d and %d kinds", len(c.fresh), len(c.old))
+	for _, m := range []*memory{&c.texts, &c.templates} {
+		if len(m.fresh) > maxCached || len(m.old) > maxCached {
+			t.Errorf("%d and %d kinds", len(m.fresh), len(m.old))
+		}
 	}
-	if _, ok := c.get(Error{Message: "again and again"}); !ok {
+	if _, ok := c.texts.get(Error{Message: "again and again"}); !ok {
 		t.Error("the kind asked for most was forgotten")
 	}
 }

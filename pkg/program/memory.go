@@ -6,9 +6,9 @@ import (
 )
 
 // gcPercent is how much garbage may pile up, in percent of what is in use. Go's
-// default of 100 costs a fifth more memory in a storm and saves no CPU; 50 saves a
-// tenth of the memory and costs a tenth of CPU (docs/benchmarks.md).
-const gcPercent = 75
+// default of 100 takes a tenth more memory in a storm, for a twentieth less CPU
+// (docs/benchmarks.md).
+const gcPercent = 60
 
 // SaveMemory sets the garbage collector, unless GOGC does.
 func SaveMemory() {

@@ -16,9 +16,10 @@ import (
 const (
 	// MaxMessages is the server's limit of one batch.
 	MaxMessages = 1000
-	// MaxBytes is our own limit of one batch, for the sake of memory. A single
-	// larger message makes a batch of its own.
-	MaxBytes = 2 << 20
+	// MaxBytes is our own limit of one batch, for the sake of memory: the server stages
+	// it in a buffer of 256 KiB, 1 MiB or 4 MiB, a new one for most. A single larger
+	// message makes a batch of its own.
+	MaxBytes = 900 << 10
 
 	// few is up to how many messages are published one by one. A message costs the
 	// server one fsync; a batch costs a folder that it is staged in, and six.

@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"slices"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/faultwire/faultwire/pkg/config"
 	"github.com/faultwire/faultwire/services/ingest/internal/container"
@@ -249,6 +252,9 @@ func (d *Dialer) Replication(ctx context.Context, encoding string, onNotice func
 		if onNotice != nil {
 			c.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { onNotice(n) }
 		}
+		c.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+			return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
+		}
 		conn, err = pgconn.ConnectConfig(ctx, c)
 		return err
 	})
@@ -257,6 +263,10 @@ func (d *Dialer) Replication(ctx context.Context, encoding string, onNotice func
 	}
 	return conn, nil
 }
+
+// readBuffer is how much of a backlog is read at once, in bytes: rows of 6 KB would
+// take a system call each.
+const readBuffer = 64 << 10
 
 // closeTimeout is how long the end of a connection may take: the server ends it by
 // itself when we are gone.

@@ -304,17 +304,22 @@ func TestTwiceInOneBatch(t *testing.T) {
 	}
 }
 
-// TestPurged: the server takes a message for a duplicate for half a minute, though
+// TestPurged: the server takes a message for a duplicate within its window, though
 // somebody purged it. It must not hold up the rest.
 func TestPurged(t *testing.T) {
 	t.Parallel()
 	js := testkit.Store(t).JetStream
 	e := failure(t, 1, 2)
-	put(t, js, e)
 	stream, err := js.Stream(t.Context(), topology.Failures)
 	if err != nil {
 		t.Fatal(err)
 	}
+	config := stream.CachedInfo().Config
+	config.Duplicates = time.Minute
+	if _, err := js.UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	put(t, js, e)
 	if err := stream.Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
