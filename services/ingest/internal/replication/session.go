@@ -69,6 +69,7 @@ type Session struct {
 	confirm  event.LSN // what the server was told
 	heard    time.Time
 	status   time.Time // when the next one is due
+	deadline time.Time // of reading
 	told     time.Time // when the last one was sent
 	pings    int
 }
@@ -140,6 +141,7 @@ func (s *Session) Notice(n *pgconn.Notice) {
 // connection.
 func (s *Session) Run(ctx context.Context) error {
 	defer s.close(ctx)
+	defer context.AfterFunc(ctx, func() { _ = s.conn.Conn().SetReadDeadline(time.Unix(1, 0)) })()
 	s.heard, s.status, s.beaten = time.Now(), time.Now(), time.Now()
 	for {
 		if err := s.keepUp(ctx); err != nil {
@@ -165,15 +167,23 @@ func (s *Session) Run(ctx context.Context) error {
 	}
 }
 
-// receive returns nil, nil when the next status is due.
+// receive returns nil, nil when the next status is due. The connection has the deadline
+// itself: a context for every message takes 1 KB and a microsecond.
 func (s *Session) receive(ctx context.Context) (pgproto3.BackendMessage, error) {
-	ctx, cancel := context.WithDeadline(ctx, s.status)
-	defer cancel()
-	message, err := s.conn.ReceiveMessage(ctx)
-	if err == nil {
-		return message, nil
+	if !s.status.Equal(s.deadline) {
+		s.deadline = s.status
+		if err := s.conn.Conn().SetReadDeadline(s.deadline); err != nil {
+			return nil, fmt.Errorf("receive from the server: %w", err)
+		}
+		if ctx.Err() != nil { // its deadline may have been set before this one
+			return nil, ctx.Err()
+		}
 	}
-	if ctx.Err() != nil && pgconn.Timeout(err) {
+	message, err := s.conn.ReceiveMessage(context.Background())
+	switch {
+	case err == nil:
+		return message, nil
+	case pgconn.Timeout(err):
 		return nil, nil
 	}
 	return nil, fmt.Errorf("receive from the server: %w", err)
