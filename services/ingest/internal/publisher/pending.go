@@ -40,14 +40,6 @@ func (b *pending) whole() bool {
 	return !last.IsFailure()
 }
 
-// linger is how long it waits for the next entry, when it has waited so long.
-func (b *pending) linger(waited time.Duration) time.Duration {
-	if b.backlog {
-		return min(linger, mostLinger-waited)
-	}
-	return linger - waited
-}
-
 // landed tells the sessions what their servers may be told.
 func (b *pending) landed() {
 	for i := range b.entries {

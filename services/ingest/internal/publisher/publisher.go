@@ -19,8 +19,8 @@ import (
 
 const (
 	// linger is how long a batch waits for the rest of its transaction. While we are
-	// behind it waits as long for every next entry, at most mostLinger in all: the server
-	// spends milliseconds on every batch.
+	// behind it waits as long again for as often as something came, at most mostLinger in
+	// all: the server spends milliseconds on every batch.
 	linger     = 20 * time.Millisecond
 	mostLinger = 100 * time.Millisecond
 	// behind is how old a commit is that belongs to a backlog.
@@ -148,29 +148,38 @@ func (p *Publisher) Run(ctx context.Context) error {
 // collect waits for the next entries; false = ctx ended.
 func (p *Publisher) collect(ctx context.Context) (*pending, bool) {
 	b := &pending{}
-	var began time.Time
+	var (
+		began    time.Time
+		lingered <-chan time.Time
+		enough   bool
+	)
 	for {
+		before := len(b.entries)
 		for e, ok := p.queue.Pop(); ok; e, ok = p.queue.Pop() {
 			if b.add(e); b.full() {
 				return b, true
 			}
 		}
-		if b.whole() {
+		more := len(b.entries) > before
+		if b.whole() || enough && !(b.backlog && more && time.Since(began) < mostLinger) {
 			return b, true
 		}
-		var late <-chan time.Time
-		if len(b.entries) > 0 {
-			if began.IsZero() {
-				began = time.Now()
-			}
-			late = time.After(b.linger(time.Since(began)))
+		if began.IsZero() && more {
+			began = time.Now()
+		}
+		if lingered == nil && more || enough {
+			lingered, enough = time.After(linger), false
+		}
+		ready := p.queue.Ready()
+		if b.backlog {
+			ready = nil // the rest will come: to be woken for every row takes CPU that the server needs
 		}
 		select {
 		case <-ctx.Done():
 			return nil, false
-		case <-late:
-			return b, true
-		case <-p.queue.Ready():
+		case <-lingered:
+			enough = true
+		case <-ready:
 		}
 	}
 }
