@@ -45,7 +45,7 @@ type NATS struct {
 	Credentials string // path of a .creds file; empty = none
 	Replicas    int    // of each stream, 1 to 5
 	StoreDir    string // folder of the embedded server, absolute
-	MaxBytes    Bytes  // of the log, uncompressed; 0 = the program chooses
+	MaxBytes    Bytes  // of the log; 0 = the program chooses
 }
 
 // Choices of ingest.mode.

@@ -101,7 +101,7 @@ func fields() []field {
 		{path: "nats.credentials", at: func(s *Settings) any { return &s.NATS.Credentials }, kind: "path", help: "NATS .creds file"},
 		{path: "nats.replicas", at: func(s *Settings) any { return &s.NATS.Replicas }, help: "copies of each stream, 1 to 5, when it is made"},
 		{path: "nats.store_dir", at: func(s *Settings) any { return &s.NATS.StoreDir }, kind: "path", byDefault: "the user's state folder", help: "data of the embedded server ($XDG_STATE_HOME/faultwire, ~/.local/state/faultwire)"},
-		{path: "nats.max_bytes", at: func(s *Settings) any { return &s.NATS.MaxBytes }, byDefault: "4GiB, embedded: at most 20 % of the free disk", help: "size of the log, uncompressed, when it is made"},
+		{path: "nats.max_bytes", at: func(s *Settings) any { return &s.NATS.MaxBytes }, byDefault: "4GiB, embedded: at most 20 % of the free disk", help: "size of the log, when it is made"},
 
 		{path: "ingest.mode", at: func(s *Settings) any { return &s.Ingest.Mode }, choices: []string{ModeAuto, ModeStream, ModePoll}, help: "how failures are read: logical replication, else (poll) queries every 10 s; auto streams where the database can"},
 		{path: "ingest.history", at: func(s *Settings) any { return &s.Ingest.History }, help: "how far back the first start reads; 0 = not at all"},

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"sync"
 )
 
 // Encode returns the JSON of a wire type: no HTML escapes, no trailing newline.
@@ -13,31 +12,33 @@ import (
 func Encode(v any) ([]byte, error) {
 	f, ok := v.(*Failure)
 	if !ok {
-		return encode(v)
+		return encode(v, 0)
 	}
-	buf, ok := scratch.Get().(*[]byte)
-	if !ok {
-		buf = new([]byte)
+	row := f.Row
+	if len(row) == 0 {
+		row = json.RawMessage("null")
 	}
-	defer scratch.Put(buf)
-	b, err := f.append((*buf)[:0])
+	type bare Failure // no row: it is the last field and is put behind the others
+	head := struct {
+		*bare
+		Row *struct{} `json:"row,omitempty"`
+	}{bare: (*bare)(f)}
+	b, err := encode(head, len(row)+besidesRow+len(f.Text))
 	if err != nil {
-		return nil, fmt.Errorf("encode %T: %w", v, err)
+		return nil, err
 	}
-	if cap(b) <= maxScratch {
-		*buf = b
-	}
-	return bytes.Clone(b), nil
+	b = append(b[:len(b)-1], `,"row":`...)
+	b = append(b, row...)
+	return append(b, '}'), nil
 }
 
-// scratch has buffers (*[]byte) of up to maxScratch bytes: how long a failure gets is
-// known only behind it.
-var scratch sync.Pool
+// besidesRow is what a failure takes without its row and text, mostly.
+const besidesRow = 2 << 10
 
-const maxScratch = 64 << 10
-
-func encode(v any) ([]byte, error) {
+// encode returns the JSON of v in a slice with some room behind it.
+func encode(v any, room int) ([]byte, error) {
 	var buf bytes.Buffer
+	buf.Grow(room)
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {

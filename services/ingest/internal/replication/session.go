@@ -179,7 +179,7 @@ func (s *Session) receive(ctx context.Context) (pgproto3.BackendMessage, error) 
 			return nil, ctx.Err()
 		}
 	}
-	message, err := s.conn.ReceiveMessage(context.Background())
+	message, err := s.conn.ReceiveMessage(context.WithoutCancel(ctx))
 	switch {
 	case err == nil:
 		return message, nil

@@ -26,7 +26,7 @@ func describe() descriptions {
 		missed:     desc("log_missed_entries_total", "Entries discarded from the log before they were counted."),
 		watermark:  desc("log_watermark_timestamp_seconds", "Commit time up to which the log is complete, by the database's clock."),
 		entries:    desc("log_entries", "Entries the log holds, heartbeats included."),
-		bytes:      desc("log_bytes", "Size of the log, uncompressed."),
+		bytes:      desc("log_bytes", "Size of the log."),
 	}
 }
 
