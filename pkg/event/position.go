@@ -29,22 +29,12 @@ func ParseLSN(s string) (LSN, error) {
 }
 
 // String returns the form Postgres prints.
-func (l LSN) String() string { return string(l.append(nil)) }
-
-func (l LSN) append(dst []byte) []byte {
-	begin := len(dst)
-	dst = append(strconv.AppendUint(dst, uint64(l>>32), 16), '/')
-	dst = strconv.AppendUint(dst, uint64(uint32(l)), 16)
-	for i, c := range dst[begin:] {
-		if 'a' <= c && c <= 'f' {
-			dst[begin+i] -= 'a' - 'A'
-		}
-	}
-	return dst
+func (l LSN) String() string {
+	return strings.ToUpper(strconv.FormatUint(uint64(l>>32), 16) + "/" + strconv.FormatUint(uint64(uint32(l)), 16))
 }
 
 // MarshalText implements [encoding.TextMarshaler].
-func (l LSN) MarshalText() ([]byte, error) { return l.append(nil), nil }
+func (l LSN) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (l *LSN) UnmarshalText(b []byte) error {
@@ -89,10 +79,7 @@ func ParsePosition(s string) (Position, error) {
 
 // String returns the one-line form that headers carry: "7398…,1,16/B374D848,42".
 func (p Position) String() string {
-	b := append(append(make([]byte, 0, 64), p.System...), ',')
-	b = append(strconv.AppendInt(b, int64(p.Timeline), 10), ',')
-	b = append(p.Commit.append(b), ',')
-	return string(strconv.AppendInt(b, int64(p.Row), 10))
+	return p.System + "," + strconv.Itoa(int(p.Timeline)) + "," + p.Commit.String() + "," + strconv.Itoa(p.Row)
 }
 
 // SameHistory reports whether p and q can be compared.

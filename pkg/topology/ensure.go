@@ -91,9 +91,9 @@ func streams(o Options) []jetstream.StreamConfig {
 	}
 	return []jetstream.StreamConfig{
 		{
-			// The oldest entry goes first: the table still has it. Not compressed, as
-			// MaxBytes counts bytes that aren't: S2 takes a tenth of ingest's CPU in a storm,
-			// 30 MB, and reads every block of 8 MB to write it again (docs/benchmarks.md).
+			// The oldest entry goes first: the table still has it. Not compressed: MaxBytes
+			// counts bytes that aren't, and with S2 readers wait while every full block of 8 MB
+			// is read and written again (docs/benchmarks.md).
 			Name: Failures, Subjects: []string{AllFailures}, MaxAge: FailuresAge, MaxBytes: o.MaxBytes, Discard: jetstream.DiscardOld,
 			AllowAtomicPublish: true, AllowDirect: true, Replicas: o.Replicas, Duplicates: DuplicateWindow,
 			Metadata: map[string]string{epochKey: rand.Text()},

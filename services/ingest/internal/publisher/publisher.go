@@ -149,39 +149,46 @@ func (p *Publisher) Run(ctx context.Context) error {
 func (p *Publisher) collect(ctx context.Context) (*pending, bool) {
 	b := &pending{}
 	var (
-		began    time.Time
-		lingered <-chan time.Time
-		enough   bool
+		began time.Time
+		late  <-chan time.Time
 	)
 	for {
-		before := len(b.entries)
-		for e, ok := p.queue.Pop(); ok; e, ok = p.queue.Pop() {
-			if b.add(e); b.full() {
-				return b, true
-			}
-		}
-		more := len(b.entries) > before
-		if b.whole() || enough && !(b.backlog && more && time.Since(began) < mostLinger) {
+		more := p.take(b)
+		if b.full() || b.whole() {
 			return b, true
 		}
-		if began.IsZero() && more {
-			began = time.Now()
-		}
-		if lingered == nil && more || enough {
-			lingered, enough = time.After(linger), false
+		if more && late == nil {
+			began, late = time.Now(), time.After(linger)
 		}
 		ready := p.queue.Ready()
 		if b.backlog {
-			ready = nil // the rest will come: to be woken for every row takes CPU that the server needs
+			ready = nil // to be woken for every row takes CPU that the server needs
 		}
 		select {
 		case <-ctx.Done():
 			return nil, false
-		case <-lingered:
-			enough = true
+		case <-late:
+			if !b.backlog || !p.take(b) || time.Since(began) > mostLinger {
+				return b, true
+			}
+			late = time.After(linger)
 		case <-ready:
 		}
 	}
+}
+
+// take moves what is in the queue into b, until it is full, and reports whether
+// there was something.
+func (p *Publisher) take(b *pending) (some bool) {
+	for !b.full() {
+		e, ok := p.queue.Pop()
+		if !ok {
+			break
+		}
+		b.add(e)
+		some = true
+	}
+	return some
 }
 
 // retry repeats try, with growing pauses, until it succeeds (true as a nil error)
